@@ -1,0 +1,43 @@
+# make run   the dashboard        make test   lint, types, import contracts, all tests
+# Each makes its own virtual environment; only Python 3.11 or newer and make are needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run test lint types imports tests bench clean
+.DEFAULT_GOAL := run
+
+$(BIN)/.product: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(BIN)/.developer: $(BIN)/.product pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+run: $(BIN)/.product
+	@$(BIN)/signaldeck $(ARGS)
+
+lint: $(BIN)/.developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.developer
+	$(BIN)/mypy
+
+imports: $(BIN)/.developer
+	$(BIN)/lint-imports
+
+tests: $(BIN)/.developer
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test: lint types imports tests
+
+bench: $(BIN)/.developer
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""SignalDeck's engine: decides, sends, remembers and explains. Knows no screen."""

@@ -1,0 +1,92 @@
+"""The exchange's contract, and what each venue can and cannot promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from engine.core.order import OrderReport, OrderRequest
+from engine.core.values import Balance, Side, SymbolRules
+
+
+class Fence(StrEnum):
+    """How a venue enforces a request's deadline. Only a fence makes absence provable."""
+
+    ABSOLUTE = "absolute"  # the request carries a time after which it is refused
+    RECV_WINDOW = "recv_window"  # the same, as a signed time and a span
+    NONE = "none"
+
+
+class IdScope(StrEnum):
+    """Among which orders a venue refuses a repeated client order id."""
+
+    FOREVER = "forever"
+    OPEN = "open"  # a filled order's id is taken again: never an idempotency key
+    WINDOW = "window"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can do. `history_lag_s` is how long a read may lag behind an acceptance."""
+
+    fence: Fence
+    id_scope: IdScope
+    lookup_by_client_id: bool
+    history_lag_s: float = 2.0
+    shorting: bool = False
+    verified: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Which order to look for. `since` bounds the search through lists."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    since: datetime
+    venue_order_id: str | None = None
+
+
+class Exchange(Protocol):
+    """One account at one venue.
+
+    Errors: `place` raises Refused only with proof of refusal, Unsent only with proof that no byte left, and Doubtful for
+    everything else. It sends at most one request per call and never repeats one. Reads raise ExchangeError (Refused for
+    bad credentials and rate limits); an error is never "not found". Cancellation of a call in flight leaves its outcome
+    unknown. All texts in errors are cleaned and free of secrets.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None:
+        """Release everything. Safe to call twice and before `open`."""
+
+    async def symbols(self) -> Mapping[str, SymbolRules]:
+        """Return the rules of every symbol that can be traded here."""
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Send the order, once."""
+
+    async def cancel(self, which: Lookup) -> OrderReport:
+        """Ask for the order to be closed; returns the venue's last word on it. Raises Refused(OTHER) if it is not there."""
+
+    async def find(self, which: Lookup) -> OrderReport | None:
+        """Return the order, or None only if a valid answer says that there is none."""
+
+    async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]: ...
+
+    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
+        """Return orders placed since then, open and closed."""
+
+    async def balances(self) -> Mapping[str, Balance]: ...
+
+    async def venue_time(self) -> datetime: ...

@@ -1,0 +1,69 @@
+"""The strategy's contract and its register.
+
+A strategy is one file here: a class with `name`, `Parameters` (a frozen pydantic model with defaults) and `vote`,
+registered with `@STRATEGIES.add("its_name")`. It sees closed candles only, keeps nothing between calls, and asks neither
+time nor chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from engine.core.values import Vote
+from engine.registry import Registry
+
+Series = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One symbol's closed candles, oldest first, as columns of equal length (5 to 100 as configured)."""
+
+    symbol: str
+    open: Series
+    high: Series
+    low: Series
+    close: Series
+    volume: Series
+
+    def __len__(self) -> int:
+        return len(self.close)
+
+
+class StrategyParameters(BaseModel):
+    """Base of every strategy's settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Strategy(Protocol):
+    """One opinion. `candles_min` is how many candles it needs; below that the engine does not ask it."""
+
+    name: ClassVar[str]
+    parameters: StrategyParameters
+
+    @property
+    def candles_min(self) -> int: ...
+
+    def vote(self, window: Window) -> Vote:
+        """Return BUY, SELL or HOLD with a confidence of 0 to 1 and the figures that it rests on."""
+
+
+class StrategyClass(Protocol):
+    """What the register holds: a class made from its parameters."""
+
+    name: ClassVar[str]
+    Parameters: type[StrategyParameters]
+    default_weight: ClassVar[float]
+
+    def __call__(self, parameters: StrategyParameters) -> Strategy: ...
+
+
+STRATEGIES: Registry[StrategyClass] = Registry("strategy", "engine.strategies")
+
+__all__ = ["STRATEGIES", "Series", "Strategy", "StrategyClass", "StrategyParameters", "Window"]
