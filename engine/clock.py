@@ -135,6 +135,10 @@ class SystemClock:
     async def leap(self, seconds: float) -> None:
         await self.sleep(seconds)
 
+    def pause(self, seconds: float) -> None:
+        """Hold the calling thread: for commands, which have no loop."""
+        time.sleep(max(0.0, seconds))
+
     def timeout(self, seconds: float | None) -> asyncio.Timeout:
         return asyncio.timeout(seconds)
 
