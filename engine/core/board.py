@@ -54,12 +54,16 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the readiness diagnosis: ok or not, the fact behind it, and what to do."""
+    """One line of the readiness diagnosis: ok or not, the fact behind it, and what to do.
+
+    `decides` False marks a no that alone stops nothing, such as one trader's of several.
+    """
 
     gate: str
     ok: bool
     fact: str
     remedy: str = ""
+    decides: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class ExecutionStatus:
 
     @property
     def ready(self) -> bool:
-        return all(c.ok for c in self.checks)
+        return all(c.ok or not c.decides for c in self.checks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One rule's answer at the gate. `lifts` says that time or an operator may change a no."""
+    """One rule's answer at the gate. `lifts` says that time or an operator may change a no.
+
+    `figures` are what the rule found and what it allows, where it compares two numbers.
+    """
 
     rule: str
     ok: bool
@@ -120,6 +123,7 @@ class Answer:
     remedy: str = ""
     lifts: bool = True
     code: str = ""
+    figures: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +139,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """One trader at the routing: chosen, or passed over and why."""
+    """One trader at the routing: chosen, or passed over and why.
+
+    `lifts` says that time or an operator may change that; `code` is stable and counted.
+    """
 
     trader: str
     chosen: bool
     why: str
+    lifts: bool = True
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,18 @@ class Route:
 
     trader: str | None
     considered: tuple[Considered, ...]
+
+    @property
+    def lifts(self) -> bool:
+        """Say whether a route without a trader may find one later: so wait. Else the signal is to be rejected."""
+        return not self.considered or any(c.lifts for c in self.considered)
+
+    @property
+    def objection(self) -> Considered | None:
+        """Return the passed-over trader that explains best why there is none: one for whom waiting is worth it."""
+        if self.trader is not None:
+            return None
+        return next((c for c in self.considered if c.lifts), next(iter(self.considered), None))
 
 
 class Desired(StrEnum):
