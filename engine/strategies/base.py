@@ -7,32 +7,13 @@ time nor chance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from engine.core.values import Vote
+from engine.core.window import Series, Window
 from engine.registry import Registry
-
-Series = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One symbol's closed candles, oldest first, as columns of equal length (5 to 100 as configured)."""
-
-    symbol: str
-    open: Series
-    high: Series
-    low: Series
-    close: Series
-    volume: Series
-
-    def __len__(self) -> int:
-        return len(self.close)
 
 
 class StrategyParameters(BaseModel):
