@@ -64,7 +64,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, pace: float | None = 1.0) -> None:
         self.pace = pace
-        self._virtual = 0.0
+        self._passed = 0.0  # on this loop, up to the origin
         self._origin = time.monotonic()
         selector = _PacedSelector()
         selector.loop = self
@@ -72,13 +72,19 @@ class EngineLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         if self.pace is None:
-            return self._virtual
-        return (time.monotonic() - self._origin) * self.pace
+            return self._passed
+        return self._passed + (time.monotonic() - self._origin) * self.pace
+
+    def set_pace(self, pace: float) -> None:
+        """Go on at `pace` from here, as after a recording's end: the clock goes on from where it is."""
+        self._passed = self.time()
+        self._origin = time.monotonic()
+        self.pace = pace
 
     def pass_time(self, seconds: float) -> None:
         """Move a virtual clock forward; sleepers whose time has come wake once each."""
         assert self.pace is None, "only a loop without a pace can be moved"
-        self._virtual += seconds
+        self._passed += seconds
 
 
 class LoopClock:
