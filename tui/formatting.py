@@ -17,7 +17,7 @@ from engine.core.text import clean
 from engine.core.values import Mode
 from tui.widgets.cells import Cell
 
-NOTHING: Final = "–"  # what stands where there is no number
+NOTHING: Final = "–"  # noqa: RUF001 - an en dash, drawn where there is no number
 
 MARKET_LEAD_S_MAX: Final = 2.0  # how far the market's time is carried on after the last heartbeat
 
