@@ -196,6 +196,12 @@ class ManualClock:
         return asyncio.timeout(None)
 
 
+def runs_free() -> bool:
+    """Say whether the running loop never waits, so that its time passes as fast as the work allows."""
+    loop = asyncio.get_running_loop()
+    return isinstance(loop, EngineLoop) and loop.pace is None
+
+
 def run_on(pace: float | None) -> Callable[[], EngineLoop]:
     """Return the loop factory for `asyncio.Runner`."""
     return lambda: EngineLoop(pace)
