@@ -1,0 +1,74 @@
+"""Palettes: readable, complete, and honest about what is wrong with an operator's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.errors import ConfigError
+from tui.themes import DEFAULT, ThemeFile, contrast, own, read, shipped, style_sheets
+
+THEMES = {theme.name: theme for theme in shipped()}
+GOOD = Path(__file__).parents[2] / "themes" / "calm-dark.toml"
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda t: t.name)
+def test_every_text_can_be_read_on_every_depth(theme: ThemeFile) -> None:
+    texts = {**theme.text.model_dump(), **theme.meaning.model_dump()}
+    depths = {k: v for k, v in theme.depth.model_dump().items() if k != "rule"}
+    weak = {
+        f"{name} on {depth}: {contrast(colour, ground):.1f}"
+        for name, colour in texts.items()
+        for depth, ground in depths.items()
+        if contrast(colour, ground) < 4.5
+    }
+    assert weak == set()
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda t: t.name)
+def test_no_two_meanings_have_one_colour(theme: ThemeFile) -> None:
+    colours = list(theme.meaning.model_dump().values())
+    assert len(set(colours)) == len(colours)
+
+
+def test_the_default_is_shipped_and_a_light_one_too() -> None:
+    assert THEMES[DEFAULT].dark
+    assert not THEMES["calm-light"].dark
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('ok = "#7cc08a"', 'ok = "green"'), "meaning.ok"),
+        (('ok = "#7cc08a"', ""), "missing"),
+        (("dark = true", 'dark = true\nshine = "x"'), "shine: unknown"),
+        (("[text]", "[text"), "not TOML"),
+        (('name = "calm-dark"', 'name = "../evil"'), "name"),
+    ],
+)
+def test_a_wrong_palette_is_named_with_its_key_and_the_fix(change: tuple[str, str], says: str) -> None:
+    raw = GOOD.read_text().replace(*change).encode()
+    with pytest.raises(ConfigError, match=says) as wrong:
+        read("mine.toml", raw)
+    assert str(wrong.value).startswith("mine.toml: ")
+
+
+def test_one_wrong_palette_does_not_take_the_others_away(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(GOOD.read_text().replace("calm-dark", "mine"))
+    (tmp_path / "b.toml").write_text("name = 3")
+    (tmp_path / "c.toml").write_bytes(b"\xff")
+    good, bad = own(tmp_path)
+    assert [t.name for t in good] == ["mine"]
+    assert [b.split(":")[0] for b in bad] == ["b.toml", "c.toml"]
+    assert own(tmp_path / "nowhere") == ([], [])
+
+
+def test_the_style_sheets_are_found_as_files() -> None:
+    assert [sheet.name for sheet in style_sheets()] == ["deck.tcss"]
+    assert all(sheet.is_file() for sheet in style_sheets())
