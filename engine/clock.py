@@ -207,6 +207,12 @@ def run_on(pace: float | None) -> Callable[[], EngineLoop]:
     return lambda: EngineLoop(pace)
 
 
+class IdSource(Protocol):
+    """The one throw that ids need; a `Random` stream has it."""
+
+    def getrandbits(self, k: int, /) -> int: ...
+
+
 class Chance(Protocol):
     """Where every random number comes from. Streams of different names do not disturb each other."""
 
@@ -230,6 +236,6 @@ class SeededChance:
         return random.Random(f"{self.seed}/{name}")
 
 
-def hex_id(source: random.Random, digits: int) -> str:
+def hex_id(source: IdSource, digits: int) -> str:
     """Return `digits` random lowercase hex digits."""
     return f"{source.getrandbits(digits * 4):0{digits}x}"
