@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
 
+from engine.clock import Chance, Clock, SystemChance, SystemClock, hex_id
 from engine.core.board import Board, ExecutionStatus, Story
-from engine.core.commands import Command, CommandKind
+from engine.core.commands import Command, CommandKind, NewCommand
+from engine.core.errors import CommandRefused, NotThere
 from engine.core.events import Event
+from engine.core.intake import EngineService, Taken
+from engine.store.base import BoardLimits, Reader
+from tui.formatting import market_now
+
+ANSWER_S_MAX: Final = 15.0  # the engine answers a wish in milliseconds; a trader's last call is bounded by 8 s
+
+T = TypeVar("T")
 
 
 class Bridge(Protocol):
@@ -42,3 +53,127 @@ class Bridge(Protocol):
         expected_version: int | None = None,
     ) -> Command:
         """Post an operator's wish and return it with its result. Raises SignalDeckError if no engine takes it."""
+
+
+class OtherLoop:
+    """An engine that runs on another thread's loop, as something that this loop can wait for.
+
+    Nothing here blocks: an answer that does not come within `ANSWER_S_MAX` is a NotThere, and so is a loop that is gone.
+    """
+
+    def __init__(self, service: EngineService, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        self._service, self._loop, self._clock = service, loop, clock
+
+    async def hand_in(self, requests: list[Mapping[str, object]]) -> list[Taken]:
+        return await self._over_there(self._service.hand_in(requests))
+
+    async def submit(self, command: NewCommand) -> Command:
+        return await self._over_there(self._service.submit(command))
+
+    async def diagnose(self) -> ExecutionStatus:
+        return await self._over_there(self._service.diagnose())
+
+    async def _over_there(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            raise NotThere("the engine has stopped") from None
+        try:
+            async with self._clock.timeout(ANSWER_S_MAX):
+                return await asyncio.shield(asyncio.wrap_future(future))  # whoever stops waiting undoes nothing
+        except TimeoutError:
+            raise NotThere(f"the engine did not answer within {ANSWER_S_MAX:.0f} s; it may still obey") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who sits at the screen. A `read_only` one may look, and nothing else."""
+
+    name: str
+    read_only: bool = False
+
+
+class StoreBridge:
+    """The bridge over a store: reads on a connection of its own, wishes to whichever engine serves it.
+
+    `reader` is called in `open`, on the screen's own loop. `service` None means that no engine takes wishes.
+    """
+
+    def __init__(
+        self,
+        reader: Callable[[], Awaitable[Reader]],
+        operator: Operator,
+        *,
+        service: EngineService | None = None,
+        clock: Clock | None = None,
+        chance: Chance | None = None,
+    ) -> None:
+        self.operator, self.read_only = operator.name, operator.read_only
+        self._make_reader, self._service = reader, service
+        self._clock: Clock = clock or SystemClock()
+        self._ids = (chance or SystemChance()).stream("wishes")
+        self._reader_in_use: Reader | None = None
+        self._limits = BoardLimits()
+
+    async def open(self) -> None:
+        if self._reader_in_use is None:
+            self._reader_in_use = await self._make_reader()
+
+    async def close(self) -> None:
+        reader, self._reader_in_use = self._reader_in_use, None
+        if reader is not None:
+            await reader.close()
+
+    async def change(self) -> int:
+        return await self._reader.change()
+
+    async def board(self) -> Board:
+        engine = await self._reader.engine_facts()
+        return await self._reader.board(market_now(engine, self._clock.wall()), self._limits)
+
+    async def story(self, signal_id: str) -> Story | None:
+        return await self._reader.story(signal_id)
+
+    async def event(self, seq: int) -> Event | None:
+        return await self._reader.event(seq)
+
+    async def readiness(self) -> ExecutionStatus | None:
+        if self._service is not None:
+            try:
+                return await self._service.diagnose()
+            except NotThere:  # the last one kept is better than none; it carries its own time
+                pass
+        return await self._reader.readiness()
+
+    async def wish(
+        self,
+        kind: CommandKind,
+        target: str = "",
+        *,
+        why: str = "",
+        args: Mapping[str, str] | None = None,
+        expected_version: int | None = None,
+    ) -> Command:
+        if self.read_only:
+            raise CommandRefused("this screen is read-only")
+        if self._service is None:
+            raise NotThere("no engine runs here that could do it")
+        return await self._service.submit(
+            NewCommand(
+                request_id=hex_id(self._ids, 32),
+                kind=kind,
+                operator=self.operator,
+                at=self._clock.wall(),
+                target=target,
+                why=why,
+                args=dict(args or {}),
+                expected_version=expected_version,
+            )
+        )
+
+    @property
+    def _reader(self) -> Reader:
+        if self._reader_in_use is None:
+            raise NotThere("the store is not open")
+        return self._reader_in_use

@@ -1,0 +1,112 @@
+"""The alerts: what is wrong now, and what was."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from engine.core.commands import CommandKind
+from engine.core.events import Alert, AlertState
+from tui.formatting import age, alert_sign, foreign
+from tui.messages import Kind, Wish, Wished
+from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, TablePanel
+from tui.widgets.cells import Cell, content
+from tui.widgets.columns import Column
+from tui.widgets.live_table import Row
+
+SNOOZE_S: Final = 900
+
+_SEEN: Final = {
+    AlertState.ACTIVE: "",
+    AlertState.ACKNOWLEDGED: "seen",
+    AlertState.RESOLVED: "over",
+    AlertState.PENDING: "",
+}
+
+
+def alert_entry(alert: Alert, scene: Scene) -> Entry:
+    """Return an alert's row; its age is the time since it was raised, or resolved."""
+    sign = alert_sign(alert.severity, alert.state)
+    doing = scene.pending.get(str(alert.id))
+    quiet = alert.state is not AlertState.ACTIVE
+    text, subject = foreign(alert.text), foreign(alert.subject, 60)
+    since = alert.resolved_at or alert.raised_at
+    cells = (
+        Cell(f"… {doing}", "$accent") if doing else sign.cell,
+        Cell(age((scene.now - since).total_seconds()), "$muted"),
+        Cell(_SEEN[alert.state], "$muted"),
+        Cell(text, "$muted" if quiet else ""),
+    )
+    facts = {"rule": alert.rule, "severity": alert.severity.value, "state": alert.state.value}
+    return Entry(Row(str(alert.id), cells), {**facts, "subject": subject, "text": text})
+
+
+@PANELS.add("alerts")
+class AlertsPanel(TablePanel):
+    """3: alerts, the unresolved ones first."""
+
+    number = 3
+    label = "Alerts"
+    place = Place(rank=3, brief=1, column=1, share=38)
+    kind = Kind.ALERT
+    empty = "all quiet: nothing has been raised"
+    columns = (
+        Column("severity", "severity", 10),
+        Column("age", "age", 4, align="right"),
+        Column("seen", "", 4, rank=1),
+        Column("text", "what", 20, grows=True),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "acknowledge", "Acknowledge", id="alerts.acknowledge", group=ACTS, tooltip="You have seen it"),
+        Binding("z", "snooze", "Snooze 15 min", id="alerts.snooze", group=ACTS, tooltip="Quiet for a quarter hour"),
+    ]
+
+    def entries(self, scene: Scene) -> list[Entry]:
+        return [alert_entry(alert, scene) for alert in scene.board.alerts]
+
+    def counts(self, scene: Scene) -> Content:
+        head = scene.board.headline
+        if not head.alerts_open:
+            return content([Cell("none open", "$muted")])
+        loud = Cell(f"{head.alerts_active} unacknowledged", "bold $error" if head.alerts_active else "$muted")
+        return content([loud, Cell(f" of {head.alerts_open} open", "$muted")])
+
+    def title(self, scene: Scene) -> Content:
+        title = super().title(scene)
+        newest = next((a for a in scene.board.alerts if a.state is AlertState.ACTIVE), None)
+        if not self.is_brief or newest is None:
+            return title
+        sign = alert_sign(newest.severity, newest.state)
+        told = content([Cell("  "), Cell(sign.glyph, sign.style), Cell(" " + foreign(newest.text))])
+        return Content.assemble(title, told)
+
+    def brief(self, scene: Scene, width: int) -> Content:  # noqa: ARG002 - all panels are asked alike
+        return Content("")  # its title says it all
+
+    def alert(self) -> Alert | None:
+        """Return the alert under the cursor."""
+        if self.scene is None or self.is_brief:
+            return None
+        return next((a for a in self.scene.board.alerts if str(a.id) == self.selected), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in {"acknowledge", "snooze"}:
+            return super().check_action(action, parameters)
+        if self.read_only:
+            return False
+        alert = self.alert()
+        if alert is None or self.scene is None or str(alert.id) in self.scene.pending:
+            return None
+        wanted = {AlertState.ACTIVE} if action == "acknowledge" else {AlertState.ACTIVE, AlertState.ACKNOWLEDGED}
+        return True if alert.state in wanted else None
+
+    def action_acknowledge(self) -> None:
+        if (alert := self.alert()) is not None:
+            self.post_message(Wished(Wish(CommandKind.ACKNOWLEDGE, str(alert.id), "noting", "Acknowledge")))
+
+    def action_snooze(self) -> None:
+        if (alert := self.alert()) is not None:
+            args = {"seconds": str(SNOOZE_S)}
+            self.post_message(Wished(Wish(CommandKind.SNOOZE, str(alert.id), "snoozing", "Snooze", args=args)))

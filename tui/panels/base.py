@@ -1,0 +1,214 @@
+"""What every panel is: a numbered place on the dashboard that draws its part of a Board.
+
+A panel is one file in this package. It draws what it is shown and tells the screen what the operator wants; it awaits
+nothing and asks nobody. A defect in it becomes an error card in its place, never the end of the program.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Final, NamedTuple
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.core.board import Board
+from engine.registry import Registry
+from tui.filters import Filter
+from tui.formatting import foreign
+from tui.messages import Kind, Opened, Stirred
+from tui.widgets.cells import Cell, content
+from tui.widgets.columns import Column
+from tui.widgets.live_table import LiveTable, Row
+
+ACTS: Final = Binding.Group("Act")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is drawn: the Board, the market's time, and the wishes without an answer (target to what is being done)."""
+
+    board: Board
+    now: datetime
+    pending: Mapping[str, str] = field(default_factory=dict)
+
+
+class Place(NamedTuple):
+    """Where a panel stands: its rank from the top when stacked and how many lines it has there when it is not the big
+    one; its column (0 left, 1 right) and its share of the column's height when there is room for two.
+    """
+
+    rank: int
+    brief: int
+    column: int
+    share: int
+    height_max: int | None = None
+
+
+class Panel(Vertical):
+    """One numbered panel."""
+
+    number: ClassVar[int]
+    label: ClassVar[str]
+    place: ClassVar[Place]
+
+    def __init__(self) -> None:
+        super().__init__(classes="panel")
+        self.scene: Scene | None = None
+        self.is_brief = False
+        self.read_only = False
+
+    def compose(self) -> ComposeResult:
+        yield self.make_body()
+        yield Static("", classes="brief", markup=False)
+        yield Static("", classes="card", markup=False)
+
+    @abstractmethod
+    def make_body(self) -> Widget:
+        """Return the widget that is drawn when the panel has room. It can have the focus."""
+
+    @abstractmethod
+    def title(self, scene: Scene) -> Content:
+        """Return what follows the panel's name in its title."""
+
+    @abstractmethod
+    def brief(self, scene: Scene, width: int) -> Content:
+        """Return the panel in a line or two, for when another one is big."""
+
+    @abstractmethod
+    def draw(self, scene: Scene) -> None:
+        """Bring the body up to date."""
+
+    @property
+    def body(self) -> Widget:
+        return self.query_children().first()
+
+    def show(self, board: Board, now: datetime, pending: Mapping[str, str] | None = None) -> None:
+        """Draw this. Safe to call at any time; a panel that is not on the screen does nothing."""
+        self.scene = Scene(board, now, pending or {})
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the last scene again: the filter, the size or the place has changed."""
+        if self.scene is None or not self.display or not self.is_mounted:
+            return
+        try:
+            self._draw_guarded(self.scene)
+            self.remove_class("-broken")
+        except NoMatches:
+            return  # the panel is being taken down
+        except Exception as defect:  # noqa: BLE001 - a supervisor: one panel's defect must not end the program
+            self._show_card(defect)
+
+    def _draw_guarded(self, scene: Scene) -> None:
+        name = Content.assemble((f"{self.number}", "$accent"), " ", self.label, " ")
+        self.border_title = Content.assemble(name, self.title(scene))
+        if self.is_brief:
+            self.query_one(".brief", Static).update(self.brief(scene, max(1, self.content_size.width)))
+        else:
+            self.draw(scene)
+
+    def _show_card(self, defect: Exception) -> None:
+        self.add_class("-broken")
+        self.border_title = Content.assemble((f"{self.number}", "$accent"), f" {self.label} ", ("defect", "$error"))
+        said = foreign(str(defect)) or "no further word"
+        self.query_one(".card", Static).update(
+            content(
+                [
+                    Cell("✖ this panel cannot be drawn\n", "bold $error"),
+                    Cell(f"{type(defect).__name__}: {said}\n"),
+                    Cell("The engine is not affected. The other panels go on.", "$muted"),
+                ]
+            )
+        )
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+
+class Entry(NamedTuple):
+    """One row and what a filter can find in it."""
+
+    row: Row
+    facts: Mapping[str, str]
+
+
+class TablePanel(Panel):
+    """A panel whose body is a table."""
+
+    columns: ClassVar[Sequence[Column]]
+    follows: ClassVar[bool] = False
+    kind: ClassVar[Kind]
+    empty: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filter = Filter()
+        self.shown = 0
+
+    def make_body(self) -> Widget:
+        return LiveTable(self.columns, empty=self.empty, follows=self.follows)
+
+    @property
+    def table(self) -> LiveTable:
+        return self.query_one(LiveTable)
+
+    @property
+    def selected(self) -> str | None:
+        """Return the key of the row under the cursor."""
+        return self.table.cursor_key
+
+    @abstractmethod
+    def entries(self, scene: Scene) -> list[Entry]:
+        """Return all rows, newest or most urgent first."""
+
+    @abstractmethod
+    def counts(self, scene: Scene) -> Content:
+        """Return the counts in the title."""
+
+    def set_filter(self, text: str) -> None:
+        """Show only rows that the filter takes; the empty text shows all."""
+        if text != self.filter.text:
+            self.filter = Filter(text)
+            self.redraw()
+            self.post_message(Stirred())
+
+    def title(self, scene: Scene) -> Content:
+        parts: list[Content | str] = [self.counts(scene)]
+        if self.filter:
+            parts.append(content([Cell("  filter ", "$muted"), Cell(foreign(self.filter.text, 40), "$accent")]))
+        if not self.is_brief and self.table.is_held and self.follows:
+            parts.append(content([Cell("  held, g follows", "$stale")]))
+        return Content("").join(parts)
+
+    def draw(self, scene: Scene) -> None:
+        taken = [e.row for e in self.entries(scene) if not self.filter or self.filter.takes(e.facts)]
+        self.shown = len(taken)
+        self.table.set_rows(taken, empty="nothing matches the filter; esc clears it" if self.filter else self.empty)
+
+    @on(LiveTable.Selected)
+    def _open(self, message: LiveTable.Selected) -> None:
+        message.stop()
+        self.post_message(Opened(self.kind, message.key))
+
+    @on(LiveTable.Moved)
+    def _moved(self, message: LiveTable.Moved) -> None:
+        message.stop()
+        self.post_message(Stirred())
+
+
+PANELS: Registry[type[Panel]] = Registry("panel", "tui.panels")
+
+
+def make_panels() -> list[Panel]:
+    """Return a new panel of each kind, in the order of their numbers."""
+    return sorted((kind() for _, kind in PANELS), key=lambda panel: panel.number)

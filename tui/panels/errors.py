@@ -1,0 +1,69 @@
+"""The error log: what went wrong, newest first."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from engine.core.events import Event, Level
+from tui.formatting import clock_time, foreign, level_cell
+from tui.messages import Kind
+from tui.panels.base import PANELS, Entry, Place, Scene, TablePanel
+from tui.widgets.cells import Cell, content
+from tui.widgets.columns import Column
+from tui.widgets.live_table import Row
+
+
+def error_entry(event: Event) -> Entry:
+    """Return a journal entry's row."""
+    level = level_cell(event.level)
+    trader, code, text = foreign(event.trader or "", 60), foreign(event.code, 40), foreign(event.text)
+    signal = foreign(event.signal_id or "", 40)
+    cells = (
+        Cell(clock_time(event.at), "$muted"),
+        level,
+        Cell(trader.removeprefix("trader_")),
+        Cell(code, "$muted"),
+        Cell(text),
+        Cell(signal[:6], "$muted"),
+    )
+    facts = {"level": level.text, "trader": trader, "code": code, "text": text, "signal": signal}
+    return Entry(Row(str(event.seq), cells), {**facts, "kind": event.kind.value})
+
+
+@PANELS.add("errors")
+class ErrorsPanel(TablePanel):
+    """4: warnings and errors of the journal."""
+
+    number = 4
+    label = "Errors"
+    place = Place(rank=4, brief=3, column=0, share=38)
+    kind = Kind.ERROR
+    follows = True
+    empty = "no errors yet"
+    columns = (
+        Column("at", "time", 8),
+        Column("level", "", 4),
+        Column("trader", "trader", 12, rank=2),
+        Column("code", "code", 12, rank=3),
+        Column("text", "what", 20, grows=True),
+        Column("signal", "signal", 6, rank=1),
+    )
+
+    def entries(self, scene: Scene) -> list[Entry]:
+        return [error_entry(event) for event in scene.board.errors]
+
+    def counts(self, scene: Scene) -> Content:
+        per_minute = scene.board.headline.errors_per_min
+        return content([Cell(f"{per_minute} in the last minute", "$warning" if per_minute else "$muted")])
+
+    def brief(self, scene: Scene, width: int) -> Content:
+        if not scene.board.errors:
+            return content([Cell(" " + self.empty, "$muted")])
+        return Content("\n").join(_line(event).truncate(width, ellipsis=True) for event in scene.board.errors[:2])
+
+
+def _line(event: Event) -> Content:
+    trader = foreign(event.trader or "", 60).removeprefix("trader_")
+    level = level_cell(Level(event.level))
+    told = f"  {trader:<12.12} {foreign(event.text)}"
+    return content([Cell(f" {clock_time(event.at)} ", "$muted"), Cell(f"{level.text:<4}", level.style), Cell(told)])

@@ -1,0 +1,155 @@
+"""The signal queue: what waits, what is under way, what has just ended, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from engine.core.board import SignalRow
+from engine.core.commands import CommandKind
+from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
+from tui.formatting import age, aligned, duration, foreign, side_cell, signal_sign
+from tui.messages import Kind, Wish, Wished
+from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, TablePanel
+from tui.widgets.cells import Cell, content
+from tui.widgets.columns import Column
+from tui.widgets.live_table import Row
+
+SHORT_ID: Final = 6
+CANCELLABLE: Final = frozenset(s.value for s in OPEN_SIGNALS) - {"needs_review"}
+RETRYABLE: Final = frozenset(s.value for s in RETRYABLE_SIGNALS)
+
+
+def queue_entries(rows: Sequence[SignalRow], scene: Scene) -> list[Entry]:
+    """Return the queue's rows. The age of an ended signal is the time since its end, of any other since its receipt."""
+    quantities = aligned([row.quantity for row in rows])
+    return [_entry(row, quantity, scene) for row, quantity in zip(rows, quantities, strict=True)]
+
+
+def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
+    sign = signal_sign(row.state)
+    doing = scene.pending.get(row.id)
+    symbol, reason, trader = foreign(row.symbol, 24), foreign(row.reason), foreign(row.trader, 40)
+    tries = Cell(str(row.attempts), "$muted" if row.attempts < 2 else "$warning")
+    cells = (
+        Cell(foreign(row.id, 40)[:SHORT_ID], "$muted"),
+        Cell(symbol),
+        side_cell(row.side),
+        Cell(quantity),
+        Cell(f"… {doing}", "$accent") if doing else sign.cell,
+        tries,
+        Cell(age((scene.now - (row.ended_at or row.received_at)).total_seconds()), "$muted"),
+        Cell(duration(row.latency_s) if row.latency_s is not None else ""),
+        Cell(f"{row.confidence:.2f}", "$muted"),
+        Cell(foreign(row.source, 40), "$muted"),
+        Cell(trader or reason, "" if trader else "$muted"),
+        Cell(_why(row, reason), "$muted"),
+    )
+    facts = {
+        "id": row.id,
+        "symbol": symbol,
+        "side": row.side,
+        "state": f"{row.state} {sign.word}",
+        "trader": trader,
+        "source": row.source,
+        "reason": f"{row.reason_code} {reason}",
+    }
+    return Entry(Row(row.id, cells), facts)
+
+
+def _why(row: SignalRow, reason: str) -> str:
+    if row.cancel_requested and row.ended_at is None:
+        return "cancel is noted; it acts when the attempt ends"
+    return reason
+
+
+@PANELS.add("queue")
+class QueuePanel(TablePanel):
+    """1: signals and what holds them."""
+
+    number = 1
+    label = "Queue"
+    place = Place(rank=1, brief=2, column=0, share=62)
+    kind = Kind.SIGNAL
+    follows = True
+    empty = "waiting for the first signal"
+    columns = (
+        Column("id", "id", SHORT_ID),
+        Column("symbol", "symbol", 9),
+        Column("side", "side", 4),
+        Column("quantity", "qty", 8, align="right"),
+        Column("state", "state", 11),
+        Column("tries", "try", 3, align="right", rank=2),
+        Column("age", "age", 4, align="right"),
+        Column("latency", "lat", 5, align="right", rank=3),
+        Column("confidence", "conf", 4, align="right", rank=6),
+        Column("source", "source", 19, rank=7),
+        Column("trader", "trader", 12, rank=1, grows=True),
+        Column("why", "why", 26, rank=5, grows=True),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("R", "retry", "Retry", id="queue.retry", group=ACTS, tooltip="Put an ended signal back in the queue"),
+        Binding("X", "cancel", "Cancel", id="queue.cancel", group=ACTS, tooltip="Withdraw a signal"),
+    ]
+
+    def entries(self, scene: Scene) -> list[Entry]:
+        return queue_entries(scene.board.queue, scene)
+
+    def counts(self, scene: Scene) -> Content:
+        head = scene.board.headline
+        parts = [Cell(f"{head.queue}{'+' if head.queue_capped else ''} waiting", "$muted")]
+        if head.in_flight:
+            parts.append(Cell(f"  {head.in_flight} in flight", "$accent"))
+        if head.unknown:
+            parts.append(Cell(f"  {head.unknown} unknown", "$warning"))
+        if head.review:
+            parts.append(Cell(f"  {head.review} to review", "bold $error"))
+        return content(parts)
+
+    def brief(self, scene: Scene, width: int) -> Content:
+        if not scene.board.queue:
+            return content([Cell(" " + self.empty, "$muted")])
+        row = scene.board.queue[0]
+        quantity = aligned([row.quantity])[0]
+        words = [foreign(row.id, 40)[:SHORT_ID], foreign(row.symbol, 24), foreign(row.side, 8), quantity]
+        said = foreign(row.reason or row.trader)
+        parts = [Cell(" " + "  ".join(words) + "  "), signal_sign(row.state).cell, Cell("  " + said, "$muted")]
+        return content(parts).truncate(width, ellipsis=True)
+
+    def row(self) -> SignalRow | None:
+        """Return the signal under the cursor."""
+        if self.scene is None or self.is_brief:
+            return None
+        return next((row for row in self.scene.board.queue if row.id == self.selected), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in {"retry", "cancel"}:
+            return super().check_action(action, parameters)
+        if self.read_only:
+            return False
+        row = self.row()
+        if row is None or self.scene is None or row.id in self.scene.pending:
+            return None
+        return True if row.state in (RETRYABLE if action == "retry" else CANCELLABLE) else None
+
+    def action_retry(self) -> None:
+        if (row := self.row()) is not None:
+            self.post_message(
+                Wished(Wish(CommandKind.RETRY, row.id, "retrying", "Retry", expected_version=row.version))
+            )
+
+    def action_cancel(self) -> None:
+        row = self.row()
+        if row is None:
+            return
+        consequence = (
+            "It has an order under way: the wish is noted and acts when that attempt ends. The order itself stays."
+            if row.state == "executing"
+            else "No order goes out for it. This cannot be taken back."
+        )
+        words = f"signal {row.id[:8]}: {foreign(row.side, 8)} {foreign(row.symbol, 24)}, {signal_sign(row.state).word}"
+        wish = Wish(CommandKind.CANCEL, row.id, "cancelling", "Cancel", words, consequence)
+        self.post_message(Wished(wish))
