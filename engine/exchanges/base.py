@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from engine.clock import Chance, Clock
 from engine.core.order import OrderReport, OrderRequest
 from engine.core.values import Balance, Side, SymbolRules
+from engine.registry import Registry
 
 
 class Fence(StrEnum):
@@ -90,3 +93,53 @@ class Exchange(Protocol):
     async def balances(self) -> Mapping[str, Balance]: ...
 
     async def venue_time(self) -> datetime: ...
+
+
+@runtime_checkable
+class PriceTaker(Protocol):
+    """An exchange that must be told the market's prices, because it has no market of its own."""
+
+    def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """Take note of the last price. Cheap and immediate; called on the engine's loop for every price."""
+
+
+class Shared(Protocol):
+    """Something that several accounts of one kind use together; closed after all of them."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the configuration says of one trader's account.
+
+    `exchange` is the kind or the venue's id; `options` are the kind's own tables by name, each a validated model.
+    """
+
+    trader: str
+    exchange: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an exchange is made in. `db_path` is the engine's database: files of an exchange's own lie beside it.
+
+    `inline` says that the loop's time is virtual, so that nothing may wait for a thread. `shared` is filled by the kinds
+    and closed by whoever made it.
+    """
+
+    clock: Clock
+    chance: Chance
+    db_path: str
+    inline: bool = False
+    shared: dict[str, Shared] = field(default_factory=dict)
+
+
+class ExchangeKind(Protocol):
+    """What the register holds: makes an exchange, without touching network or disk before its `open`."""
+
+    def __call__(self, account: Account, around: Surroundings) -> Exchange: ...
+
+
+EXCHANGES: Registry[ExchangeKind] = Registry("exchange", "engine.exchanges")
