@@ -12,11 +12,12 @@ Pure: a frozen `Pulse` goes in with what was seen, another comes out. Times are 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.core.events import Health
+from engine.core.events import BreakerState, EventKind, Health, Level, NewEvent, TraderState
 
 RECOVERED: Final = 0.75  # what was too much (slowness, clock offset) must fall below this share of its bound
 
@@ -113,6 +114,38 @@ def clock_read(pulse: Pulse, offset_s: float, now: float, settings: HealthSettin
             answering_since=pulse.answering_since or now,
         )
     return replace(pulse, offset_s=offset_s)
+
+
+def transitions(before: TraderState | None, after: TraderState, at: datetime) -> list[NewEvent]:
+    """Return a journal entry for each thing about a trader that turned: health, breaker, quarantine."""
+    old = before or TraderState(after.name, after.exchange)
+    found = []
+    if after.health is not old.health:
+        bad = after.health in {Health.DOWN, Health.DEGRADED}
+        found.append(_turn(after, at, "health", (old.health, after.health), after.health_fact, loud=bad))
+    if after.breaker is not old.breaker:
+        bad = after.breaker in {BreakerState.OPEN, BreakerState.FORCED_OPEN}
+        found.append(_turn(after, at, "breaker", (old.breaker, after.breaker), after.breaker_fact, loud=bad))
+    if after.quarantined is not old.quarantined:
+        words = ("free", "quarantined") if after.quarantined else ("quarantined", "free")
+        fact = "outcomes are unresolved or a proof was broken" if after.quarantined else ""
+        found.append(_turn(after, at, "quarantine", words, fact, loud=after.quarantined))
+    return found
+
+
+def _turn(state: TraderState, at: datetime, what: str, turn: tuple[str, str], fact: str, *, loud: bool) -> NewEvent:
+    word = turn[1].replace("_", " ")
+    text = f"{state.name}: {what} is {word}" if what != "quarantine" else f"{state.name} is {word}"
+    return NewEvent(
+        EventKind.TRADER,
+        at,
+        text + (f": {fact}" if fact and loud else ""),
+        Level.WARNING if loud else Level.INFO,
+        trader=state.name,
+        code=f"{what}_{turn[1]}",
+        from_state=turn[0],
+        to_state=turn[1],
+    )
 
 
 def _paced(pulse: Pulse, p95_s: float | None, settings: HealthSettings) -> Pulse:
