@@ -1,0 +1,51 @@
+"""Whose call goes next: one account's budget of calls, in which orders go before reads."""
+
+from __future__ import annotations
+
+from engine.clock import Clock
+
+
+class Turns:
+    """A bucket of calls: `calls_per_s` refill it (None: without bound), a second's worth is the largest burst."""
+
+    def __init__(self, calls_per_s: float | None, clock: Clock) -> None:
+        self._rate, self._clock = calls_per_s, clock
+        self._burst = max(1.0, calls_per_s or 0.0)
+        self._tokens, self._filled_at = self._burst, float("-inf")
+        self._quiet_until = float("-inf")
+        self._orders_waiting = 0
+
+    async def for_order(self) -> None:
+        """Wait until an order may go out; reads that wait too let it pass."""
+        self._orders_waiting += 1
+        try:
+            await self._take(0)
+        finally:
+            self._orders_waiting -= 1
+
+    async def for_read(self) -> None:
+        """Wait until a read may go out and no order wants to."""
+        await self._take(self._orders_waiting)
+
+    def keep_quiet(self, seconds: float) -> None:
+        """Let nobody go for so long, because the venue wishes it."""
+        self._quiet_until = max(self._quiet_until, self._clock.elapsed() + seconds)
+
+    async def _take(self, orders_ahead: int) -> None:
+        while (wait := self._wait_s(orders_ahead)) > 0:
+            await self._clock.sleep(wait)
+            orders_ahead = min(orders_ahead, self._orders_waiting)
+        self._tokens -= 1.0
+
+    def _wait_s(self, orders_ahead: int) -> float:
+        now = self._clock.elapsed()
+        if now < self._quiet_until:
+            return self._quiet_until - now
+        if self._rate is None:
+            self._tokens = self._burst
+            return 0.0
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
+        self._filled_at = now
+        # A hair's breadth is forgiven: a wait computed to the full token may end a rounding error short of it.
+        missing = 1.0 + orders_ahead - self._tokens
+        return missing / self._rate if missing > 1e-9 else 0.0
