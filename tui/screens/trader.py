@@ -1,0 +1,61 @@
+"""One trader: whether it takes orders, why not, and what it did last."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from engine.clock import Clock
+from engine.core.commands import CommandKind
+from engine.core.events import TraderState
+from tui.bridge import Bridge
+from tui.dossiers import trader_sections
+from tui.screens.detail import DetailScreen, Errand
+from tui.sections import Section, empty
+from tui.widgets.cells import Cell
+
+
+class TraderScreen(DetailScreen):
+    """Tells how one trader stands. Pause and resume are two keys, so that a stale screen cannot do the opposite."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause", id="trader.pause"),
+        Binding("r", "resume", "Resume", id="trader.resume"),
+        Binding("y", "copy_name", "Copy name", id="trader.copy"),
+    ]
+    WISHING: ClassVar[frozenset[str]] = frozenset({"pause", "resume"})
+
+    def __init__(self, bridge: Bridge, name: str, *, clock: Clock | None = None) -> None:
+        super().__init__(bridge, clock)
+        self.trader_name = name
+
+    @property
+    def trail(self) -> tuple[str, ...]:
+        return ("Traders", self.trader_name)
+
+    @property
+    def trader(self) -> TraderState | None:
+        """Return the trader as the board has it, or None if there is none of that name."""
+        traders = self.picture.traders if self.picture else ()
+        return next((t for t in traders if t.name == self.trader_name), None)
+
+    def tell(self, now: datetime) -> tuple[Section, ...]:
+        trader = self.trader
+        if trader is None or self.picture is None:
+            return (Section("lead", Cell("Not there", "bold $error"), empty("The board has no trader of this name.")),)
+        return trader_sections(trader, self.picture, now)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        allowed = super().check_action(action, parameters)
+        return None if allowed and action in self.WISHING and self.trader is None else allowed
+
+    def action_pause(self) -> None:
+        self.post(Errand(CommandKind.PAUSE, self.trader_name, "pausing"))
+
+    def action_resume(self) -> None:
+        self.post(Errand(CommandKind.RESUME, self.trader_name, "resuming"))
+
+    def action_copy_name(self) -> None:
+        self.copy(self.trader_name, "The trader's name")
