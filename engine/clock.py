@@ -27,6 +27,9 @@ class Clock(Protocol):
 
     def wall(self) -> datetime: ...
 
+    def today(self) -> datetime:
+        """Return the system's time, whatever the market's is: by it others tell whether this process lives."""
+
     def elapsed(self) -> float: ...
 
     def machine(self) -> float: ...
@@ -98,6 +101,9 @@ class LoopClock:
             return datetime.now(UTC)
         return self._began_at + timedelta(seconds=self.elapsed())
 
+    def today(self) -> datetime:
+        return datetime.now(UTC)
+
     def begin(self, at: datetime) -> None:
         """Let wall time be `at` now, and go on from there."""
         self._began_at = at - timedelta(seconds=self.elapsed())
@@ -127,6 +133,9 @@ class SystemClock:
     """The system's time, for whoever has no engine loop: the screen and the commands."""
 
     def wall(self) -> datetime:
+        return datetime.now(UTC)
+
+    def today(self) -> datetime:
         return datetime.now(UTC)
 
     def elapsed(self) -> float:
@@ -159,6 +168,9 @@ class ManualClock:
         self._count = 0
 
     def wall(self) -> datetime:
+        return self._at
+
+    def today(self) -> datetime:
         return self._at
 
     def elapsed(self) -> float:
