@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from engine.core.board import ExecutionStatus
 from engine.core.commands import Command, NewCommand
+from engine.core.errors import BadInput
+from engine.core.values import NewSignal
+
+RESERVED_SOURCES: Final = frozenset({"exit"})  # the engine's own exits, found again by this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,40 @@ class EngineService(Protocol):
 
     async def diagnose(self) -> ExecutionStatus:
         """Ask every gate between a candle and a fill, now."""
+
+
+class Bits(Protocol):
+    """The one throw that an id needs; a `Random` stream has it."""
+
+    def getrandbits(self, k: int, /) -> int: ...
+
+
+def new_signal(
+    raw: object, ttl_s: float, now: datetime, ids: Bits, reserved: Collection[str] = RESERVED_SOURCES
+) -> NewSignal:
+    """Return a signal made of what a producer handed in, under a fresh id, which is its key too if none was given.
+
+    Without a confidence it is 1.0, without a source `manual`, without a time to live `ttl_s`. `reserved` are sources
+    that nobody outside may use: the strategies'. Raises BadInput that names the field, the problem and the fix.
+    """
+    # Imported here: a command that only hands a signal over must not pay for the machinery that checks it.
+    from engine.core.request import parse_request
+
+    request = parse_request(raw)
+    if request.source in RESERVED_SOURCES or request.source in reserved:
+        raise BadInput("source", f"'{request.source}' is the engine's own", "give another name, such as manual")
+    signal_id = f"{ids.getrandbits(64):016x}"
+    return NewSignal(
+        signal_id=signal_id,
+        key=request.key or signal_id,
+        symbol=request.symbol,
+        side=request.side,
+        confidence=request.confidence,
+        source=request.source,
+        received_at=now,
+        expires_at=now + timedelta(seconds=ttl_s if request.ttl is None else request.ttl),
+        quantity=request.quantity,
+        price=request.price,
+        note=request.note,
+        preferred_trader=request.trader,
+    )
