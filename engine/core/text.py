@@ -21,12 +21,13 @@ def clean(text: str, length_max: int = 500) -> str:
     it is text, and whoever draws it draws it as text.
     """
     head = text[: length_max * 4 + 64]
+    is_cut = len(text) > len(head)
     head = _ESCAPES.sub("", head)
     folded = "".join(
         " " if ch in "\r\n\t\v\f\u2028\u2029" else ch
         for ch in head
         if ch in "\r\n\t\v\f\u2028\u2029" or unicodedata.category(ch) not in _UNSAFE_CATEGORIES
     )
-    if len(folded) > length_max or len(text) > len(head):
+    if len(folded) > length_max or is_cut:
         return folded[: length_max - 1] + "…"
     return folded
