@@ -87,6 +87,11 @@ class Guarded:
     def capabilities(self) -> Capabilities:
         return self._exchange.capabilities
 
+    @property
+    def adapter(self) -> Exchange:
+        """Return the exchange inside, for what only its own kind has."""
+        return self._exchange
+
     # what the operator sees
 
     @property
