@@ -53,6 +53,7 @@ class Feed:
         self._on_price, self._nudge = tuple(on_price), nudge
         self._quotes: dict[str, Quote] = {}
         self._last_ms: int | None = None
+        self._longest_ms = 0
         self._opened = False
         self.finished = asyncio.Event()
 
@@ -88,6 +89,7 @@ class Feed:
     async def step(self, tick: Tick) -> None:
         """Take one tick: first the prices, so that whoever the candles wake finds them there."""
         closed = self._builder.advance(tick)
+        self._longest_ms = max((self._longest_ms, *(candle.interval_ms for candle in tick.candles)))
         self._last_ms = tick.at_ms
         if tick.trades or tick.candles:
             self._tell(dict.fromkeys([row.symbol for row in tick.candles] + [row.symbol for row in tick.trades]))
@@ -114,6 +116,10 @@ class Feed:
         if self._last_ms is None:
             return None
         return max(0.0, self._clock.wall().timestamp() - self._last_ms / 1000)
+
+    def longest_interval_s(self) -> float:
+        """Return the longest interval of the candles that the source itself gave, in seconds; 0 if it gave none."""
+        return self._longest_ms / 1000
 
     def facts(self) -> FeedFacts:
         """Return the feed as it is now."""
