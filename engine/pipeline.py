@@ -1,0 +1,428 @@
+"""OrderExecutionPipeline: one signal's way through gate, route, intent, order and outcome.
+
+Gather (book, traders), decide (pure: `plan`), act (commit, then hand to the trader). The order of commits is the whole
+safety: the intent is on disk before the request is handed to a venue, and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, Protocol
+
+from engine.clock import Clock
+from engine.core.backoff import Dice, RetryPolicy, full_jitter
+from engine.core.board import ExecutionStatus, Totals
+from engine.core.errors import ExecutionError, NoSignalsAvailable, SignalExpired, TraderUnavailable
+from engine.core.events import Answer, EventKind, Level, NewEvent, Route, Signal, TraderState, Verdict
+from engine.core.lifecycle import AttemptState, SignalState, SignalStep
+from engine.core.order import Latency, OrderKind, OrderRequest, client_order_id
+from engine.core.readiness import ReadinessFacts, diagnose
+from engine.core.risk import Book, Limits, error_for, judge, with_exit_marked
+from engine.core.routing import Candidate, Tried, route
+from engine.core.sizing import Funds, Sized, Unsizable, limit_price, size
+from engine.core.values import Reason, SymbolRules
+from engine.store.base import Applied, Intent, SignalMove, Store
+
+SEND_WITHIN_S: Final = 5.0  # send_by: the venue's clock now plus this, never after the signal's expiry
+LOOK_AGAIN_S: Final = 30.0  # how long a refusal that time can lift waits, unless something nudges
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A committed intent on its way to the venue. Times ending in _s are the loop's elapsed seconds."""
+
+    signal: Signal
+    intent: Intent
+    committed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one placed order: the attempt's state now, and the error if there was one."""
+
+    state: AttemptState
+    error: ExecutionError | None = None
+    latency: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """One run of one signal through the pipeline, with everything that was asked and answered."""
+
+    signal_id: str
+    verdict: Verdict
+    route: Route | None = None
+    quantity: Decimal | None = None
+    trader: str | None = None
+    client_order_id: str | None = None
+    attempt: AttemptState | None = None
+    error: ExecutionError | None = None
+    latency: Latency = field(default_factory=Latency)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.attempt in {AttemptState.ACCEPTED, AttemptState.FILLED, AttemptState.PARTIAL_CLOSED}
+
+
+class Desk(Protocol):
+    """What the pipeline needs of a trader; `engine.workers.trader.TraderActor` is the one there is."""
+
+    name: str
+    rules: Mapping[str, SymbolRules]
+
+    @property
+    def slots_free(self) -> int: ...
+
+    @property
+    def shorting(self) -> bool: ...
+
+    @property
+    def ready(self) -> bool:
+        """Say whether outcomes left open by an earlier engine were looked up once."""
+
+    def venue_now(self) -> datetime: ...
+
+    def reserve(self) -> None:
+        """Take one slot for an intent that is about to be committed."""
+
+    def release(self) -> None:
+        """Give the slot back: the intent was not committed."""
+
+    def funds(self, symbol: str, price: Decimal) -> Funds: ...
+
+    async def place_order(self, ticket: Ticket) -> Outcome: ...
+
+
+class Surroundings(Protocol):
+    """What the pipeline asks of the engine around it: the facts for the gate and for the diagnosis."""
+
+    async def book(self, now: datetime) -> Book: ...
+
+    def trader_states(self) -> Mapping[str, TraderState]: ...
+
+    async def readiness_facts(self, now: datetime) -> ReadinessFacts: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A decision, not yet acted on: a move, an intent, or neither (wait for a free slot, quietly)."""
+
+    signal: Signal
+    verdict: Verdict
+    route: Route | None = None
+    sized: Sized | None = None
+    move: SignalMove | None = None
+    intent: Intent | None = None
+    error: ExecutionError | None = None
+
+
+class Tenure:
+    """Which start of the engine this is, known once the store is open: the epoch that fences, the uuid behind ids."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.store_uuid = ""
+
+    def begin(self, epoch: int, store_uuid: str) -> None:
+        """Take what opening the store gave."""
+        self.epoch, self.store_uuid = epoch, store_uuid
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Limits of the gate, the retry policy, and the tenure from which client order ids are derived."""
+
+    limits: Limits
+    retry: RetryPolicy
+    tenure: Tenure
+
+
+class ExecutionLogger:
+    """Counts that survive a restart: they start from the store's totals and go on from there."""
+
+    def __init__(self, totals: Totals) -> None:
+        self.signal_count = totals.received
+        self.execution_attempts = totals.attempts
+        self.execution_successes = totals.successes
+        self.last_execution_time: datetime | None = totals.last_execution_at
+
+    def count(self, result: ExecutionResult, at: datetime) -> None:
+        """Count one run. Gate refusals are no attempts."""
+        if result.attempt is None:
+            return
+        self.execution_attempts += 1
+        if result.succeeded:
+            self.execution_successes += 1
+            self.last_execution_time = at
+
+
+class OrderExecutionPipeline:
+    """See the module. One per engine; only the dispatcher and the facade call it, on the engine's loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        desks: Mapping[str, Desk],
+        around: Surroundings,
+        settings: PipelineSettings,
+        clock: Clock,
+        chance: Dice,
+    ) -> None:
+        self._store, self._desks, self._around = store, desks, around
+        self._settings, self._clock, self._chance = settings, clock, chance
+        self.logger = ExecutionLogger(Totals())
+
+    async def diagnose_execution_readiness(self) -> ExecutionStatus:
+        """Ask every gate between a candle and a fill, now."""
+        return diagnose(await self._around.readiness_facts(self._clock.wall()))
+
+    async def execute_with_diagnostics(self, signal: Signal | None) -> ExecutionResult:
+        """Take one signal as far as it goes now, and return everything that was asked on the way.
+
+        None stands for an empty queue: the result carries NoSignalsAvailable.
+        """
+        if signal is None:
+            return ExecutionResult("", Verdict(()), error=NoSignalsAvailable())
+        book = await self._around.book(self._clock.wall())
+        plan = await self.plan(signal, book)
+        applied = await self.commit([plan])
+        result = (
+            await self.send(plan, self._clock.elapsed())
+            if applied == [Applied.APPLIED] and plan.intent
+            else _told(plan)
+        )
+        self.log_execution_metrics(result)
+        return result
+
+    def log_execution_metrics(self, result: ExecutionResult) -> None:
+        """Count one result into the figures that the diagnosis and `status` show."""
+        self.logger.count(result, self._clock.wall())
+
+    async def plan(self, signal: Signal, book: Book) -> Plan:
+        """Decide what happens to one signal: gate, route, size, in that order. Changes nothing.
+
+        A chosen trader's slot is reserved; `commit` gives it back if the intent does not apply.
+        """
+        began, now = self._clock.elapsed(), self._clock.wall()
+        verdict = judge(signal, book, self._settings.limits, now)
+        objection = verdict.objection
+        if objection is not None:
+            return self._held(signal, verdict, objection, now)
+        signal = with_exit_marked(signal, book.holdings)
+        way = route(signal, self._candidates(signal, book), await self._tried(signal), self._settings.retry, now)
+        if way.trader is None:
+            return self._unrouted(signal, verdict, way, now)
+        desk = self._desks[way.trader]
+        try:
+            sized = self._size(signal, desk, book)
+        except Unsizable as refusal:
+            answer = Answer(
+                "is_sizable",
+                False,
+                refusal.text,
+                "hand in a larger quantity, or fund the account",
+                lifts=False,
+                code=refusal.code,
+            )
+            return self._held(signal, Verdict((*verdict.answers, answer)), answer, now, way)
+        waiting = max(0.0, (now - signal.received_at).total_seconds())
+        intent = self._intent(
+            signal, verdict, way, sized, Latency(waiting=waiting, gating=self._clock.elapsed() - began)
+        )
+        desk.reserve()
+        return Plan(signal, verdict, way, sized, intent=intent)
+
+    async def commit(self, plans: Sequence[Plan]) -> list[Applied]:
+        """Write every decision, moves and intents each in one transaction; in the order of `plans`."""
+        moves = [p.move for p in plans if p.move is not None]
+        intents = [p.intent for p in plans if p.intent is not None]
+        try:
+            moved = iter(await self._store.move_signals(moves) if moves else [])
+            committed = iter(await self._store.commit_intents(intents) if intents else [])
+        except BaseException:
+            for intent in intents:
+                self._desks[intent.trader].release()
+            raise
+        applied = []
+        for plan in plans:
+            if plan.intent is not None:
+                applied.append(next(committed))
+                if applied[-1] is not Applied.APPLIED:
+                    self._desks[plan.intent.trader].release()
+            else:
+                applied.append(next(moved) if plan.move is not None else Applied.HELD)
+        return applied
+
+    async def send(self, plan: Plan, committed_s: float) -> ExecutionResult:
+        """Hand a committed intent to its trader, and wait for what becomes of it."""
+        assert plan.intent is not None, "only a committed intent is sent"
+        outcome = await self._desks[plan.intent.trader].place_order(Ticket(plan.signal, plan.intent, committed_s))
+        return replace(_told(plan), attempt=outcome.state, error=outcome.error, latency=outcome.latency)
+
+    def select(self, signal: Signal, book: Book) -> Route:
+        """Return where `signal` would go now, with the reason for each trader passed over."""
+        return route(signal, self._candidates(signal, book), (), self._settings.retry, self._clock.wall())
+
+    def _candidates(self, signal: Signal, book: Book) -> list[Candidate]:
+        states = self._around.trader_states()
+        found = []
+        for name, desk in self._desks.items():
+            held = book.holdings.position(name, signal.symbol)
+            found.append(
+                Candidate(
+                    state=states[name],
+                    symbols=frozenset(desk.rules) or None,
+                    slots_free=desk.slots_free if desk.ready else 0,
+                    shorting=desk.shorting,
+                    holds=held.quantity if held else Decimal(0),
+                    exit_under_way=(signal.symbol, name) in book.holdings.exits,
+                )
+            )
+        return found
+
+    async def _tried(self, signal: Signal) -> Sequence[Tried]:
+        if signal.attempts == 0:
+            return ()
+        story = await self._store.story(signal.id)
+        if story is None:
+            return ()
+        # An operator's retry starts afresh, whoever refused before.
+        afresh = max((e.at for e in story.events if e.code == "retried"), default=signal.received_at)
+        return tuple(Tried(a.trader, a.state, a.error_code) for a in story.attempts if a.intent_at >= afresh)
+
+    def _size(self, signal: Signal, desk: Desk, book: Book) -> Sized:
+        quote = book.prices[signal.symbol]
+        price = signal.price or quote.price
+        held = book.holdings.position(desk.name, signal.symbol)
+        return size(
+            signal,
+            desk.rules[signal.symbol],
+            price,
+            desk.funds(signal.symbol, quote.price),
+            held.quantity if held else Decimal(0),
+            self._settings.limits,
+        )
+
+    def _intent(self, signal: Signal, verdict: Verdict, way: Route, sized: Sized, latency: Latency) -> Intent:
+        assert way.trader is not None, "routed"
+        desk, now, n = self._desks[way.trader], self._clock.wall(), signal.attempts + 1
+        send_by = min(desk.venue_now() + timedelta(seconds=SEND_WITHIN_S), signal.expires_at + (desk.venue_now() - now))
+        request = OrderRequest(
+            client_order_id=client_order_id(self._settings.tenure.store_uuid, signal.id, n),
+            symbol=signal.symbol,
+            side=signal.side,
+            quantity=sized.quantity,
+            kind=OrderKind.MARKET if signal.price is None else OrderKind.LIMIT,
+            send_by=send_by,
+            price=None if signal.price is None else limit_price(signal.price, signal.side, desk.rules[signal.symbol]),
+            reduces=signal.reduces,
+            reference_price=signal.reference_price,
+            slippage_max=None
+            if signal.reduces or signal.reference_price is None
+            else self._settings.limits.slippage_max,
+        )
+        event = NewEvent(
+            EventKind.INTENT,
+            now,
+            f"attempt {n}: {signal.side} {sized.quantity} {signal.symbol} by {way.trader}",
+            signal_id=signal.id,
+            attempt_n=n,
+            trader=way.trader,
+            code="intent",
+            from_state=signal.state,
+            to_state=SignalState.EXECUTING,
+            detail={
+                "answers": _answers(verdict),
+                "considered": _considered(way),
+                "sized": sized.fact,
+                "request": {
+                    "client_order_id": request.client_order_id,
+                    "symbol": request.symbol,
+                    "side": str(request.side),
+                    "quantity": str(request.quantity),
+                    "kind": str(request.kind),
+                    "price": None if request.price is None else str(request.price),
+                    "send_by": request.send_by.isoformat(),
+                },
+            },
+        )
+        return Intent(signal.id, signal.version, n, way.trader, request, now, latency, (event,))
+
+    def _held(
+        self, signal: Signal, verdict: Verdict, objection: Answer, now: datetime, way: Route | None = None
+    ) -> Plan:
+        error = error_for(objection, signal)
+        if isinstance(error, SignalExpired):
+            step = SignalStep.EXPIRE
+        else:
+            step = SignalStep.POSTPONE if objection.lifts else SignalStep.REJECT
+        reason = Reason(objection.code or objection.rule, objection.fact)
+        if step is SignalStep.EXPIRE and signal.state is SignalState.WAITING and signal.reason.text:
+            reason = Reason(reason.code, f"{reason.text}; until then: {signal.reason.text}")
+        return Plan(signal, verdict, way, move=self._move(signal, step, reason, verdict, way, now), error=error)
+
+    def _unrouted(self, signal: Signal, verdict: Verdict, way: Route, now: datetime) -> Plan:
+        passed = "; ".join(f"{c.trader}: {c.why}" for c in way.considered) or "no trader is configured"
+        error = TraderUnavailable(None, passed)
+        if way.considered and all(c.code == "no_slot" for c in way.considered):
+            return Plan(signal, verdict, way, error=error)  # a slot is free again within moments, and nudges
+        lifts = any(c.lifts for c in way.considered) or not way.considered
+        only = {c.code for c in way.considered if not c.lifts}
+        code = "trader_unavailable" if lifts else (only.pop() if len(only) == 1 else "no_trader")
+        step = SignalStep.POSTPONE if lifts else SignalStep.REJECT
+        if signal.attempts and not lifts:
+            code = "attempts_used_up" if code == "no_trader" else code
+        return Plan(
+            signal, verdict, way, move=self._move(signal, step, Reason(code, passed), verdict, way, now), error=error
+        )
+
+    def _move(
+        self, signal: Signal, step: SignalStep, reason: Reason, verdict: Verdict, way: Route | None, now: datetime
+    ) -> SignalMove:
+        again = None
+        if step is SignalStep.POSTPONE:
+            pause = full_jitter(3, self._settings.retry.base_s, LOOK_AGAIN_S, self._chance) if way else LOOK_AGAIN_S
+            again = min(now + timedelta(seconds=max(1.0, pause)), signal.expires_at)
+        repeats = (
+            step is SignalStep.POSTPONE and signal.state is SignalState.WAITING and signal.reason.code == reason.code
+        )
+        event = None
+        if not repeats:
+            event = NewEvent(
+                EventKind.GATED,
+                now,
+                f"{_WORD[step]}: {reason.text or reason.code}",
+                level=Level.WARNING if step is SignalStep.REJECT else Level.INFO,
+                signal_id=signal.id,
+                code=reason.code,
+                from_state=signal.state,
+                detail={"answers": _answers(verdict), "considered": _considered(way)},
+            )
+        return SignalMove(signal.id, signal.version, step, now, reason, event, due_at=again)
+
+
+_WORD: Final = {SignalStep.POSTPONE: "waits", SignalStep.REJECT: "rejected", SignalStep.EXPIRE: "expired"}
+
+
+def _told(plan: Plan) -> ExecutionResult:
+    intent = plan.intent
+    return ExecutionResult(
+        plan.signal.id,
+        plan.verdict,
+        plan.route,
+        plan.sized.quantity if plan.sized else None,
+        intent.trader if intent else None,
+        intent.request.client_order_id if intent else None,
+        error=plan.error,
+    )
+
+
+def _answers(verdict: Verdict) -> list[dict[str, object]]:
+    return [{"rule": a.rule, "ok": a.ok, "fact": a.fact, "remedy": a.remedy, "code": a.code} for a in verdict.answers]
+
+
+def _considered(way: Route | None) -> list[dict[str, object]]:
+    return [{"trader": c.trader, "chosen": c.chosen, "why": c.why} for c in way.considered] if way else []

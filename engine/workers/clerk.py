@@ -1,0 +1,294 @@
+"""The Clerk: operators' wishes, one after another. Each was kept before it comes here; its result is kept after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol
+
+from engine.clock import Clock
+from engine.core.commands import Command, CommandKind, CommandState, NewCommand
+from engine.core.errors import CommandRefused, IllegalStep
+from engine.core.events import Desired, EventKind, Level, NewEvent, Signal
+from engine.core.lifecycle import DUE_SIGNALS, RETRYABLE_SIGNALS, AttemptState, SignalState, SignalStep
+from engine.core.order import Attempt
+from engine.core.text import clean
+from engine.core.values import Reason
+from engine.store.base import Applied, SignalMove, Store
+from engine.workers.trader import TraderActor
+
+
+class Reviewer(Protocol):
+    """What the clerk asks of the reconciler."""
+
+    def nudge(self) -> None: ...
+
+    async def look_now(self, attempt: Attempt) -> None: ...
+
+    async def cancel_order(self, attempt: Attempt) -> str: ...
+
+    async def attach(self, attempt: Attempt, venue_order_id: str, by: str, why: str) -> str: ...
+
+    async def declare_absent(self, attempt: Attempt, by: str, why: str) -> str: ...
+
+
+class Alarms(Protocol):
+    """What the clerk asks of the alerter."""
+
+    async def acknowledge(self, alert_id: int, by: str) -> str: ...
+
+    async def snooze(self, alert_id: int, seconds: float, by: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClerkWorld:
+    """Whom the clerk may ask. `refresh` re-reads the traders' desired states into the health checker."""
+
+    store: Store
+    clock: Clock
+    desks: Mapping[str, TraderActor]
+    reviewer: Reviewer
+    alarms: Alarms
+    refresh: Callable[[], Awaitable[None]]
+    lift: Callable[[str], None]  # lifts a trader's forced-open breaker and its quarantine
+    nudge: Callable[[], None]
+    signal_ttl_s: float = 120.0
+
+
+class Clerk:
+    """See the module. One wish at a time, so that two of them never interleave."""
+
+    def __init__(self, world: ClerkWorld) -> None:
+        self._world = world
+        self._turn = asyncio.Lock()
+        self._obey: Final[Mapping[CommandKind, Callable[[Command], Awaitable[str]]]] = {
+            CommandKind.PAUSE: self._pause,
+            CommandKind.RESUME: self._resume,
+            CommandKind.PAUSE_ALL: self._pause_all,
+            CommandKind.RESUME_ALL: self._resume_all,
+            CommandKind.RETRY: self._retry,
+            CommandKind.CANCEL: self._cancel,
+            CommandKind.HALT: self._halt,
+            CommandKind.RELEASE: self._release,
+            CommandKind.ACKNOWLEDGE: self._acknowledge,
+            CommandKind.SNOOZE: self._snooze,
+            CommandKind.ATTACH: self._attach,
+            CommandKind.DECLARE_ABSENT: self._declare_absent,
+        }
+
+    async def submit(self, wish: NewCommand) -> Command:
+        """Keep a wish, obey it, and return it with its result. A repeated request id returns the first result."""
+        async with self._turn:
+            kept = await self._world.store.post(wish)
+            return kept if kept.state is not CommandState.POSTED else await self._carry_out(kept)
+
+    async def catch_up(self) -> int:
+        """Obey what an earlier engine kept and did not finish; returns how many wishes there were."""
+        async with self._turn:
+            left = await self._world.store.posted()
+            for command in left:
+                await self._carry_out(command)
+            return len(left)
+
+    async def _carry_out(self, command: Command) -> Command:
+        state = CommandState.DONE
+        try:
+            result = await self._obey[command.kind](command)
+        except (CommandRefused, IllegalStep) as refusal:
+            state, result = CommandState.REFUSED, str(refusal)
+        now = self._world.clock.wall()
+        signal_id = command.target if command.kind in _ABOUT_SIGNALS else None
+        event = NewEvent(
+            EventKind.COMMAND,
+            now,
+            clean(f"{command.operator}: {command.kind} {command.target}".rstrip() + f": {result}"),
+            level=Level.INFO if state is CommandState.DONE else Level.WARNING,
+            signal_id=signal_id,
+            trader=command.target if command.kind in {CommandKind.PAUSE, CommandKind.RESUME} else None,
+            code=f"{command.kind}_{state}",
+            detail={"why": command.why, "args": dict(command.args), "request_id": command.request_id},
+        )
+        await self._world.store.finish(command.id, state, result, [event])
+        return Command(
+            command.id,
+            command.request_id,
+            command.kind,
+            command.operator,
+            command.at,
+            command.target,
+            command.why,
+            command.args,
+            command.expected_version,
+            state,
+            result,
+            now,
+        )
+
+    def _desk(self, name: str) -> TraderActor:
+        try:
+            return self._world.desks[name]
+        except KeyError:
+            raise CommandRefused(
+                f"no trader is called {clean(name, 64)!r}; known: {', '.join(self._world.desks)}"
+            ) from None
+
+    async def _set(self, name: str, desired: Desired, command: Command) -> None:
+        await self._world.store.set_desired(name, desired, command.operator, command.why, self._world.clock.wall())
+
+    async def _pause(self, command: Command) -> str:
+        desk = self._desk(command.target)
+        await self._set(desk.name, Desired.PAUSE, command)
+        await self._world.refresh()
+        return f"{desk.name} is paused" + (
+            f"; {desk.in_flight} orders in flight are looked after" if desk.in_flight else ""
+        )
+
+    async def _resume(self, command: Command) -> str:
+        desk = self._desk(command.target)
+        self._world.lift(desk.name)
+        await self._set(desk.name, Desired.RUN, command)
+        await self._world.refresh()
+        self._world.nudge()
+        return f"{desk.name} runs"
+
+    async def _pause_all(self, command: Command) -> str:
+        for name in self._world.desks:
+            await self._set(name, Desired.PAUSE, command)
+        await self._world.refresh()
+        return f"{len(self._world.desks)} traders are paused"
+
+    async def _resume_all(self, command: Command) -> str:
+        for name in self._world.desks:
+            await self._set(name, Desired.RUN, command)
+        await self._world.refresh()
+        self._world.nudge()
+        return f"{len(self._world.desks)} traders run"
+
+    async def _signal(self, command: Command) -> Signal:
+        signal = await self._world.store.signal(command.target)
+        if signal is None:
+            raise CommandRefused(f"no signal {clean(command.target, 64)!r} is in the store")
+        if command.expected_version is not None and command.expected_version != signal.version:
+            raise CommandRefused(f"signal {signal.id} has moved on since you looked: it is {signal.state} now")
+        return signal
+
+    async def _attempt(self, signal_id: str, states: frozenset[AttemptState]) -> Attempt | None:
+        story = await self._world.store.story(signal_id)
+        return next((a for a in reversed(story.attempts) if a.state in states), None) if story else None
+
+    async def _retry(self, command: Command) -> str:
+        signal = await self._signal(command)
+        if signal.state not in RETRYABLE_SIGNALS:
+            doubtful = await self._attempt(signal.id, frozenset({AttemptState.UNKNOWN}))
+            if doubtful is not None:
+                await self._world.reviewer.look_now(doubtful)
+                raise CommandRefused(
+                    "its order's outcome is unknown: it is being looked up now, never sent again on a guess"
+                )
+            if signal.state is SignalState.NEEDS_REVIEW:
+                raise CommandRefused("it needs a review: attach the order, or declare it absent")
+            raise CommandRefused(f"it is {signal.state}; only failed, expired and rejected signals can be retried")
+        now = self._world.clock.wall()
+        reason = Reason("retried", f"put back by {command.operator}" + (f": {command.why}" if command.why else ""))
+        event = self._event(signal, SignalState.WAITING, reason)
+        expires = now + timedelta(seconds=self._world.signal_ttl_s)
+        await self._apply(SignalMove(signal.id, signal.version, SignalStep.RETRY, now, reason, event, now, expires))
+        self._world.nudge()
+        return f"signal {signal.id} waits again, until {expires:%H:%M:%S} UTC"
+
+    async def _cancel(self, command: Command) -> str:
+        signal = await self._signal(command)
+        now = self._world.clock.wall()
+        reason = Reason("cancelled", f"withdrawn by {command.operator}" + (f": {command.why}" if command.why else ""))
+        if signal.state in DUE_SIGNALS:
+            event = self._event(signal, SignalState.CANCELLED, reason)
+            await self._apply(SignalMove(signal.id, signal.version, SignalStep.CANCEL, now, reason, event))
+            return f"signal {signal.id} is cancelled"
+        if signal.state is not SignalState.EXECUTING:
+            raise CommandRefused(f"it is {signal.state}; there is nothing left to cancel")
+        event = self._event(signal, signal.state, Reason("cancel_requested", reason.text))
+        await self._world.store.request_cancel(signal.id, event)
+        attempt = await self._attempt(signal.id, frozenset({AttemptState.ACCEPTED}))
+        if attempt is None:
+            return f"signal {signal.id} is cancelled as soon as its order's outcome is known"
+        return await self._world.reviewer.cancel_order(attempt)
+
+    async def _apply(self, move: SignalMove) -> None:
+        [applied] = await self._world.store.move_signals([move])
+        if applied is not Applied.APPLIED:
+            raise CommandRefused(f"signal {move.signal_id} moved on at the same moment ({applied}); look again")
+
+    async def _halt(self, command: Command) -> str:
+        store = self._world.store
+        await store.set_halted(True, command.operator, command.why, self._world.clock.wall())
+        await self._world.refresh()
+        open_orders = [a for a in await store.live_attempts() if a.state is AttemptState.ACCEPTED]
+        answers = [await self._world.reviewer.cancel_order(a) for a in open_orders]
+        return "halted: nothing is sent" + (
+            f"; {len(answers)} open orders are being cancelled" if answers else "; no order was open"
+        )
+
+    async def _release(self, command: Command) -> str:
+        await self._world.store.set_halted(False, command.operator, command.why, self._world.clock.wall())
+        await self._world.refresh()
+        self._world.nudge()
+        return "released: orders are sent again"
+
+    async def _acknowledge(self, command: Command) -> str:
+        return await self._world.alarms.acknowledge(_alert_id(command), command.operator)
+
+    async def _snooze(self, command: Command) -> str:
+        try:
+            seconds = float(command.args.get("seconds", "900"))
+        except ValueError:
+            raise CommandRefused("seconds: not a number; give how long to snooze, such as 900") from None
+        if not 0 < seconds <= 86_400 * 7:
+            raise CommandRefused("seconds: must be above 0 and at most 604800")
+        return await self._world.alarms.snooze(_alert_id(command), seconds, command.operator)
+
+    async def _reviewed(self, command: Command) -> Attempt:
+        signal = await self._signal(command)
+        attempt = await self._attempt(signal.id, frozenset({AttemptState.REVIEW}))
+        if attempt is None:
+            raise CommandRefused(f"signal {signal.id} is {signal.state}: no order of it waits for a review")
+        return attempt
+
+    async def _attach(self, command: Command) -> str:
+        venue_order_id = command.args.get("venue_order_id", "").strip()
+        if not venue_order_id:
+            raise CommandRefused("venue_order_id: missing; give the venue's own order id")
+        return await self._world.reviewer.attach(
+            await self._reviewed(command), venue_order_id, command.operator, command.why
+        )
+
+    async def _declare_absent(self, command: Command) -> str:
+        if not command.why:
+            raise CommandRefused("why: missing; say how you know that the venue has no such order")
+        return await self._world.reviewer.declare_absent(await self._reviewed(command), command.operator, command.why)
+
+    def _event(self, signal: Signal, to: SignalState, reason: Reason) -> NewEvent:
+        return NewEvent(
+            EventKind.SIGNAL,
+            self._world.clock.wall(),
+            reason.text,
+            signal_id=signal.id,
+            code=reason.code,
+            from_state=signal.state,
+            to_state=to,
+        )
+
+
+_ABOUT_SIGNALS: Final = frozenset(
+    {CommandKind.RETRY, CommandKind.CANCEL, CommandKind.ATTACH, CommandKind.DECLARE_ABSENT}
+)
+
+
+def _alert_id(command: Command) -> int:
+    try:
+        return int(command.target)
+    except ValueError:
+        raise CommandRefused(
+            f"{clean(command.target, 32)!r} is no alert id; `signaldeck alert list` shows them"
+        ) from None

@@ -1,0 +1,234 @@
+"""The Situation: gathers, from store, feed and traders, the facts that the gate, the diagnosis, the alerts and the
+heartbeat are decided on. It decides nothing itself."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.clock import Clock
+from engine.core.alerts import AlertFacts, OpenCase
+from engine.core.board import EngineFacts, EngineState
+from engine.core.events import BreakerState, Desired, TraderState
+from engine.core.lifecycle import AttemptState, SignalState
+from engine.core.order import Attempt
+from engine.core.portfolio import EngineSwitches
+from engine.core.readiness import ReadinessFacts
+from engine.core.risk import Book, Limits
+from engine.core.values import Mode
+from engine.market.settings import CandleSettings
+from engine.store.base import Store
+from engine.workers.analyst import Analyst
+from engine.workers.clock_watch import ClockWatch
+from engine.workers.feed import Feed
+from engine.workers.health import TraderHealthChecker
+from engine.workers.keeper import Keeper
+from engine.workers.trader import TraderActor
+
+PRICE_AGE_INTERVALS: Final = 6  # a price may be this many candle intervals old, and at least PRICE_AGE_S_MIN
+PRICE_AGE_S_MIN: Final = 30.0
+DISK_STOP_BYTES: Final = 64 * 1024 * 1024  # below it nothing is sent
+WINDOW_S: Final = 300.0
+QUEUE_SPAN_S: Final = 180.0
+UNKNOWN_COUNTS_AS_FAILED_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SituationParts:
+    """Whom the situation asks. `speed` is what the screen says: 1, 10, max."""
+
+    store: Store
+    clock: Clock
+    desks: Mapping[str, TraderActor]
+    feed: Feed
+    analyst: Analyst
+    health: TraderHealthChecker
+    watch: ClockWatch
+    limits: Limits
+    mode: Mode
+    speed: str
+    candles: CandleSettings
+
+
+class Situation:
+    """See the module. `state`, `epoch` and `started_at` are set by the engine, `keeper` by the wiring."""
+
+    def __init__(self, parts: SituationParts) -> None:
+        self._parts = parts
+        self.keeper: Keeper | None = None
+        self.state = EngineState.STARTING
+        self.epoch = 0
+        self.started_at: datetime | None = None
+        self.switches = EngineSwitches()
+        self._queue: deque[tuple[datetime, int]] = deque(maxlen=400)
+
+    async def refresh(self) -> None:
+        """Read operators' durable wishes again."""
+        self.switches = await self._parts.store.switches()
+        await self._parts.health.refresh()
+
+    async def book(self, now: datetime) -> Book:
+        """Return everything that the gate looks at."""
+        parts = self._parts
+        quotes = parts.feed.quotes
+        for desk in parts.desks.values():
+            await desk.learn(len(quotes))
+        return Book(
+            switches=self.switches,
+            holdings=await parts.store.holdings(now),
+            known_symbols=frozenset(symbol for desk in parts.desks.values() for symbol in desk.rules),
+            prices=quotes,
+            feed_age_s_max=self._price_age_s_max(),
+            store_writable=self._store_writable(),
+            clock_sane=parts.watch.is_sane,
+            disk_ok=self._disk_ok(),
+            store_fact=self._store_fact(),
+            clock_fact=parts.watch.fact,
+        )
+
+    def trader_states(self) -> Mapping[str, TraderState]:
+        """Return every trader as it is now."""
+        return self._parts.health.states()
+
+    async def readiness_facts(self, now: datetime) -> ReadinessFacts:
+        """Return what the diagnosis looks at."""
+        parts, store = self._parts, self._parts.store
+        totals, live = await store.totals(), await store.live_attempts()
+        due = await store.due(now, 1)
+        last = await store.last_signals(1)
+        windows = {symbol: parts.feed.window(symbol) for symbol in parts.feed.symbols()}
+        panel = parts.analyst.panel
+        waiting = {
+            code: count
+            for key, count in totals.signals_by_reason.items()
+            for state, _, code in [key.partition("/")]
+            if state in {SignalState.NEW, SignalState.WAITING}
+        }
+        return ReadinessFacts(
+            now=now,
+            engine=self._shown_state(),
+            feed=parts.feed.facts().source,
+            feed_age_s=parts.feed.age_s(),
+            feed_age_s_max=self._price_age_s_max(),
+            feed_finished=parts.feed.finished.is_set(),
+            candles={symbol: len(window) if window is not None else 0 for symbol, window in windows.items()},
+            candles_min=parts.candles.minimum,
+            strategies=tuple(seat.name for seat in panel.seats),
+            votes=panel.last_words,
+            voting_errors=panel.faults,
+            last_signal_at=last[0].received_at if last else None,
+            waiting=waiting,
+            oldest_waiting_s=(now - due[0].received_at).total_seconds() if due else 0.0,
+            automated=parts.limits.automated_trading,
+            switches=self.switches,
+            limits=parts.limits,
+            holdings=await store.holdings(now),
+            traders=tuple(self.trader_states().values()),
+            traders_ready=frozenset(name for name, desk in parts.desks.items() if desk.ready),
+            unknown=sum(a.state is AttemptState.UNKNOWN for a in live),
+            reviews=sum(a.state is AttemptState.REVIEW for a in live),
+            store_writable=self._store_writable(),
+            store_fact=self._store_fact(),
+            disk_ok=self._disk_ok(),
+            clock_sane=parts.watch.is_sane,
+            clock_offset_s=max((desk.clock_offset_s for desk in parts.desks.values()), key=abs, default=0.0),
+            clock_fact=parts.watch.fact,
+        )
+
+    async def alert_facts(self) -> AlertFacts:
+        """Return what the alert rules look at."""
+        parts, store, now = self._parts, self._parts.store, self._parts.clock.wall()
+        minutes = await store.minutes(now - timedelta(seconds=WINDOW_S), now)
+        live, totals = await store.live_attempts(), await store.totals()
+        overdue = sum(a.state is AttemptState.UNKNOWN and _age_s(a, now) > UNKNOWN_COUNTS_AS_FAILED_S for a in live)
+        successes = sum(m.successes for m in minutes)
+        judged = successes + sum(m.failures for m in minutes) + overdue
+        due = await store.due(now, 100)
+        by_state = totals.signals_by_state
+        self._queue.append((now, by_state.get(SignalState.NEW, 0) + by_state.get(SignalState.WAITING, 0)))
+        lately = now - timedelta(seconds=QUEUE_SPAN_S)
+        health = self.keeper.store_health if self.keeper else None
+        traders = tuple(self.trader_states().values())
+        return AlertFacts(
+            now=now,
+            success_rate=successes / judged if judged else None,
+            judged=judged,
+            last_execution_at=totals.last_execution_at,
+            due=len(due),
+            oldest_due_age_s=(now - min(s.received_at for s in due)).total_seconds() if due else 0.0,
+            queue=tuple(sample for sample in self._queue if sample[0] >= lately),
+            executions=sum(m.done for m in minutes if m.at >= lately),
+            traders=traders,
+            unknown=_cases(live, AttemptState.UNKNOWN),
+            reviews=_cases(live, AttemptState.REVIEW),
+            feed_age_s=None if parts.feed.finished.is_set() else parts.feed.age_s(),
+            clock_jump_s=0.0 if parts.watch.is_sane else parts.watch.jumped_s,
+            store_error=self.keeper.store_error if self.keeper else "",
+            disk_free_bytes=health.disk_free_bytes if health else None,
+            auth_refusals=tuple((t.name, t.breaker_fact) for t in traders if t.breaker is BreakerState.FORCED_OPEN),
+        )
+
+    def facts(self) -> EngineFacts:
+        """Return the engine as its heartbeat describes it."""
+        parts, feed, now = self._parts, self._parts.feed.facts(), self._parts.clock.wall()
+        return EngineFacts(
+            mode=parts.mode,
+            state=self._shown_state(),
+            epoch=self.epoch,
+            pid=os.getpid(),
+            started_at=self.started_at or now,
+            beat_at=parts.clock.today(),
+            market_at=now,
+            speed=parts.speed,
+            automated=parts.limits.automated_trading,
+            halted_by=self.switches.halted_by if self.switches.halted else "",
+            halted_at=self.switches.halted_at if self.switches.halted else None,
+            feed=feed.source,
+            feed_symbols=feed.symbols,
+            feed_last_at=feed.last_at,
+            feed_finished=feed.finished,
+            candles=feed.candles,
+            candles_late=feed.late,
+            candles_repeated=feed.repeated,
+            candles_flat=feed.flat,
+        )
+
+    def _shown_state(self) -> EngineState:
+        if self.state is not EngineState.RUNNING:
+            return self.state
+        if self.switches.halted:
+            return EngineState.HALTED
+        states = self.trader_states().values()
+        paused = bool(states) and all(t.desired is Desired.PAUSE for t in states)
+        return EngineState.PAUSED if paused else EngineState.RUNNING
+
+    def _price_age_s_max(self) -> float:
+        # A recording of longer candles than ours speaks once per candle of its own.
+        longest = max(self._parts.candles.interval_s, self._parts.feed.longest_interval_s())
+        return max(PRICE_AGE_S_MIN, PRICE_AGE_INTERVALS * longest)
+
+    def _store_writable(self) -> bool:
+        return self.keeper is None or (
+            not self.keeper.store_error and (self.keeper.store_health is None or self.keeper.store_health.writable)
+        )
+
+    def _store_fact(self) -> str:
+        if self.keeper is None or self.keeper.store_health is None:
+            return ""
+        return self.keeper.store_error or self.keeper.store_health.fact
+
+    def _disk_ok(self) -> bool:
+        health = self.keeper.store_health if self.keeper else None
+        return health is None or health.disk_free_bytes >= DISK_STOP_BYTES
+
+
+def _cases(attempts: list[Attempt], state: AttemptState) -> tuple[OpenCase, ...]:
+    return tuple(OpenCase(a.signal_id, a.trader, a.unknown_since or a.intent_at) for a in attempts if a.state is state)
+
+
+def _age_s(attempt: Attempt, now: datetime) -> float:
+    return (now - (attempt.unknown_since or attempt.intent_at)).total_seconds()

@@ -1,0 +1,256 @@
+"""TraderActor: one trading account. It sends a committed order once and writes down what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from engine.clock import Clock
+from engine.core.backoff import Dice, RetryPolicy
+from engine.core.errors import Doubtful, ExchangeError, ExecutionError, Refused, StoreBusy, StoreFull, Unsent
+from engine.core.events import EventKind, Level, NewEvent
+from engine.core.lifecycle import AttemptState, AttemptStep, advance_attempt
+from engine.core.order import Latency, OrderReport
+from engine.core.reconcile import after_attempt, step_for_answer
+from engine.core.sizing import Funds
+from engine.core.values import Balance, SymbolRules
+from engine.exchanges.base import PriceTaker
+from engine.exchanges.guarded import Guarded
+from engine.pipeline import Outcome, Tenure, Ticket
+from engine.store.base import AttemptMove, Store
+
+POLL_FIRST_S: Final = 0.5  # an open order's first look for fills
+KEEP_TRYING_S: Final = 1.0  # between tries to write an outcome that the store could not take
+
+
+@dataclass(frozen=True, slots=True)
+class TraderWorld:
+    """What every trader shares. `freed` is called when a slot is free again; `failed` hears of each venue failure.
+    `left` is called when an order is left open or unknown."""
+
+    store: Store
+    clock: Clock
+    chance: Dice
+    retry: RetryPolicy
+    tenure: Tenure
+    freed: Callable[[], None]
+    failed: Callable[[str, ExchangeError], None]
+    left: Callable[[], None]
+
+
+class TraderActor:
+    """See the module. `in_flight` counts orders whose answer is awaited, `reserve`d slots included."""
+
+    def __init__(self, name: str, exchange: Guarded, world: TraderWorld, *, in_flight_max: int = 16) -> None:
+        self.name, self.exchange = name, exchange
+        self._world, self._slots = world, in_flight_max
+        self.in_flight = 0
+        self.ready = False
+        self.rules: Mapping[str, SymbolRules] = {}
+        self.balances: Mapping[str, Balance] = {}
+        self.clock_offset_s = 0.0
+        self.balances_stale = False
+        self._priced = -1
+
+    @property
+    def slots_free(self) -> int:
+        """Return how many orders may be added now; a half-open breaker lets exactly one through."""
+        limit = 1 if self.exchange.is_half_open else self._slots
+        return max(0, limit - self.in_flight)
+
+    @property
+    def shorting(self) -> bool:
+        return self.exchange.capabilities.shorting
+
+    def venue_now(self) -> datetime:
+        """Return the venue's time as far as it is known."""
+        return self._world.clock.wall() + timedelta(seconds=self.clock_offset_s)
+
+    def reserve(self) -> None:
+        self.in_flight += 1
+
+    def release(self) -> None:
+        self.in_flight -= 1
+        self._world.freed()
+
+    def funds(self, symbol: str, price: Decimal) -> Funds:
+        """Return what can be spent on `symbol`, in its quote, from the balances last read; None where unknown."""
+        rules = self.rules.get(symbol)
+        if rules is None or not self.balances:
+            return Funds(None, None)
+        quote, base = self.balances.get(rules.quote), self.balances.get(rules.base)
+        if quote is None:
+            return Funds(Decimal(0), None)
+        held = (base.free + base.used) * price if base else Decimal(0)
+        return Funds(quote.free, quote.free + quote.used + held)
+
+    async def open(self) -> None:
+        """Read rules and balances. Raises ExchangeError; safe to call again."""
+        await self.exchange.open()
+        self.rules = await self.exchange.symbols()
+        self.balances = await self.exchange.balances()
+
+    async def learn(self, priced: int) -> None:
+        """Read the rules again if the venue, having no market of its own, has been told more symbols' prices since.
+
+        `priced` is how many symbols have a price now. A venue that does not answer is asked again the next time.
+        """
+        if priced == self._priced or not isinstance(self.exchange.adapter, PriceTaker):
+            return
+        try:
+            await self.open()
+        except ExchangeError:
+            return
+        self._priced = priced
+
+    async def refresh_balances(self) -> None:
+        """Read the balances. Raises ExchangeError; the old ones stand then."""
+        self.balances = await self.exchange.balances()
+
+    async def place_order(self, ticket: Ticket) -> Outcome:
+        """Send the committed order, once, and commit what became of it before anything is shown or tried again.
+
+        The slot was reserved before the intent was committed; it is given back here. Cancellation while the answer is
+        awaited leaves the outcome unknown, which is written before the cancellation goes on.
+        """
+        clock = self._world.clock
+        handed_s, sent_at = clock.elapsed(), clock.wall()
+        report: OrderReport | None = None
+        error: ExchangeError | None = None
+        try:
+            report = await self.exchange.place(ticket.intent.request)
+        except ExchangeError as failure:
+            error = failure
+        except asyncio.CancelledError:
+            error = Doubtful(self.name, "the engine stopped while the answer was awaited")
+            await asyncio.shield(self._settle(ticket, None, error, handed_s, sent_at))
+            raise
+        finally:
+            self.release()
+        return await asyncio.shield(self._settle(ticket, report, error, handed_s, sent_at))
+
+    async def _settle(
+        self,
+        ticket: Ticket,
+        report: OrderReport | None,
+        error: ExchangeError | None,
+        handed_s: float,
+        sent_at: datetime,
+    ) -> Outcome:
+        clock, intent = self._world.clock, ticket.intent
+        step = step_for_answer(report, intent.request) if report is not None else _step_for(error)
+        acknowledged = clock.elapsed() - handed_s if report is not None else None
+        latency = replace(
+            intent.latency,
+            submitting=handed_s - ticket.committed_s,
+            acknowledged=acknowledged,
+            filled=0.0 if step is AttemptStep.FILL else None,
+        )
+        if error is not None:
+            self._world.failed(self.name, error)
+        move = self._move(ticket, step, report, error, latency, sent_at)
+        await self._write(move)
+        if move.next_probe_at is not None:
+            self._world.left()
+        if move.signal_step is not None:
+            self._world.freed()
+        return Outcome(move_to(step), error, latency)
+
+    def _move(
+        self,
+        ticket: Ticket,
+        step: AttemptStep,
+        report: OrderReport | None,
+        error: ExecutionError | None,
+        latency: Latency,
+        sent_at: datetime,
+    ) -> AttemptMove:
+        world, intent = self._world, ticket.intent
+        now, state = world.clock.wall(), move_to(step)
+        nxt = after_attempt(replace(ticket.signal, attempts=intent.n), state, error, world.retry, now, world.chance)
+        text = _sentence(self.name, intent.n, state, report, error)
+        event = NewEvent(
+            EventKind.ATTEMPT,
+            now,
+            text,
+            level=Level.INFO if error is None else Level.ERROR if state is AttemptState.UNKNOWN else Level.WARNING,
+            signal_id=intent.signal_id,
+            attempt_n=intent.n,
+            trader=self.name,
+            code=_code(error) if error else str(step),
+            from_state=AttemptState.INTENT,
+            to_state=state,
+            detail={"error": str(error)} if error else {},
+        )
+        return AttemptMove(
+            intent.request.client_order_id,
+            AttemptState.INTENT,
+            step,
+            now,
+            world.tenure.epoch,
+            (event,),
+            venue_order_id=report.venue_order_id if report else None,
+            fills=report.fills if report else (),
+            error_code=_code(error) if error else None,
+            error_text=str(error) if error else None,
+            sent_at=None if state is AttemptState.NOT_SENT else sent_at,
+            answered_at=now if not isinstance(error, Doubtful) else None,
+            next_probe_at=_look_at(state, now),
+            latency=latency,
+            signal_step=nxt.step if nxt else None,
+            signal_reason=nxt.reason if nxt else None,
+            due_at=nxt.due_at if nxt else None,
+        )
+
+    async def _write(self, move: AttemptMove) -> None:
+        # The truth is known and the venue has acted: it is kept in memory until the store takes it. A later truth wins
+        # (compare-and-set), so writing late is safe.
+        while True:
+            try:
+                await self._world.store.move_attempts([move])
+            except (StoreBusy, StoreFull):
+                await self._world.clock.sleep(KEEP_TRYING_S)
+            else:
+                return
+
+
+def move_to(step: AttemptStep) -> AttemptState:
+    """Return where `step` takes an attempt from INTENT."""
+    return advance_attempt(AttemptState.INTENT, step)
+
+
+def _step_for(error: ExchangeError | None) -> AttemptStep:
+    if isinstance(error, Unsent):
+        return AttemptStep.STAY
+    if isinstance(error, Refused):
+        return AttemptStep.REFUSE
+    return AttemptStep.LOSE_ANSWER
+
+
+def _code(error: ExecutionError) -> str:
+    return f"refused_{error.kind}" if isinstance(error, Refused) else error.code
+
+
+def _look_at(state: AttemptState, now: datetime) -> datetime | None:
+    if state is AttemptState.ACCEPTED:
+        return now + timedelta(seconds=POLL_FIRST_S)
+    return now + timedelta(seconds=1) if state is AttemptState.UNKNOWN else None
+
+
+def _sentence(name: str, n: int, state: AttemptState, report: OrderReport | None, error: ExecutionError | None) -> str:
+    if error is not None:
+        return f"attempt {n} by {name}: {_WORDS[state]}: {error}"
+    assert report is not None, "no error means an answer"
+    price = f" at {report.average_price}" if report.average_price is not None else ""
+    return f"attempt {n} by {name}: {state} as {report.venue_order_id}, filled {report.filled_quantity} of {report.quantity}{price}"
+
+
+_WORDS: Final = {
+    AttemptState.NOT_SENT: "not sent",
+    AttemptState.REJECTED: "refused",
+    AttemptState.UNKNOWN: "outcome unknown",
+}
