@@ -1,0 +1,327 @@
+"""The only place where concrete classes meet: settings go in, an engine that can be run comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from engine.clock import Chance, Clock, EngineLoop, LoopClock, SeededChance, SystemChance, run_on
+from engine.control import ControlServer
+from engine.core.errors import ConfigError, SignalDeckError
+from engine.core.values import Mode
+from engine.engine import Crew, Engine, EngineParts, ExitCode
+from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
+from engine.exchanges.guarded import Guarded
+from engine.log import logger
+from engine.market.base import MarketSource
+from engine.market.candles import CandleBuilder
+from engine.market.replay import ReplaySource
+from engine.market.synthetic import SyntheticSource
+from engine.pipeline import OrderExecutionPipeline, PipelineSettings, Tenure
+from engine.places import socket_path
+from engine.settings import Settings, TraderSettings
+from engine.store.sqlite import SqliteStore
+from engine.strategies.base import STRATEGIES
+from engine.workers.alerter import Alerter
+from engine.workers.analyst import Analyst, AnalystSettings
+from engine.workers.clerk import Clerk, ClerkWorld
+from engine.workers.clock_watch import ClockWatch
+from engine.workers.dispatcher import Dispatcher
+from engine.workers.exits import ExitSettings, ExitWatch
+from engine.workers.feed import Feed
+from engine.workers.floor import Floor
+from engine.workers.health import TraderHealthChecker
+from engine.workers.keeper import Keeper, KeeperSettings, Telling
+from engine.workers.panel import Panel, Seat
+from engine.workers.reconciler import Reconciler, ReconcilerWorld
+from engine.workers.situation import Situation, SituationParts
+from engine.workers.trader import TraderActor, TraderWorld
+
+SEED: Final = 20260101  # of a demo or a replay that names none: the same prices and the same weather each time
+
+_log = logger("wiring")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to build. `pace` is the loop's (None: as fast as the work allows), and must be that of the loop it runs on.
+
+    `seed` None takes the usual one in a demo or a replay, and the machine's entropy wherever real money may be.
+    """
+
+    settings: Settings
+    mode: Mode
+    db: Path
+    pace: float | None = 1.0
+    seed: int | None = None
+    until_finished: bool = False
+
+
+@dataclass
+class Deck:
+    """An engine and what belongs to it. Run it on a loop from `loop_factory`, once."""
+
+    plan: Plan
+    engine: Engine
+    control: ControlServer
+    clock: Clock
+    loop_factory: Callable[[], EngineLoop]
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> ExitCode:
+        """Start, listen on the control socket, work until `stop` or the recording's end, drain, close.
+
+        Raises what the start raises: StoreLocked, StoreBroken, BadInput, ConfigError.
+        """
+
+        async def started() -> None:
+            await self.control.start()
+            if on_ready is not None:
+                on_ready()
+
+        try:
+            return await self.engine.run(stop, started=started)
+        finally:
+            await self.control.stop()
+
+
+def build(plan: Plan) -> Deck:
+    """Make everything and connect it. Touches neither network nor disk. Raises ConfigError."""
+    return _Builder(plan).build()
+
+
+@dataclass
+class _Builder:
+    plan: Plan
+    clock: LoopClock = field(default_factory=LoopClock)
+    tenure: Tenure = field(default_factory=Tenure)
+
+    def build(self) -> Deck:
+        plan, settings = self.plan, self.plan.settings
+        self.chance = self._chance()
+        self.inline = plan.pace is None
+        self.store = SqliteStore(plan.db, clock=self.clock, inline=self.inline, uuid_source=self.chance.stream("store"))
+        around = Surroundings(self.clock, self.chance, str(plan.db), inline=self.inline)
+        self.desks = {t.name: self._desk(t, around) for t in settings.traders if t.enabled}
+        source = self._source()
+        takers = [d.exchange.adapter for d in self.desks.values()]
+        observers = [t.observe for t in takers if isinstance(t, PriceTaker)]
+        candles = settings.market.candles
+        builder = CandleBuilder(candles.interval_s, candles.history, candles.flat_max)
+        self.feed = Feed(source, builder, self.clock, observers, lambda: self.analyst.nudge())
+        self.health = TraderHealthChecker(self.store, self.desks, settings.health, self.clock, self.chance)
+        self.watch = ClockWatch(self.store, self.clock, self.health.relearn)
+        self.analyst = self._analyst()
+        self.situation = Situation(self._situation_parts())
+        self.pipeline = OrderExecutionPipeline(
+            self.store,
+            self.desks,
+            self.situation,
+            PipelineSettings(settings.limits, settings.retry, self.tenure),
+            self.clock,
+            self.chance.stream("pipeline"),
+        )
+        engine = Engine(self._parts(source, around))
+        return Deck(plan, engine, ControlServer(engine, socket_path(plan.db)), self.clock, run_on(plan.pace))
+
+    def _chance(self) -> Chance:
+        if self.plan.mode in {Mode.DEMO, Mode.REPLAY}:
+            return SeededChance(SEED if self.plan.seed is None else self.plan.seed)
+        if self.plan.seed is not None and self.plan.mode is Mode.LIVE:
+            raise ConfigError("--seed: a seed makes order ids repeat; it is for demos and replays only")
+        return SystemChance() if self.plan.seed is None else SeededChance(self.plan.seed)
+
+    def _desk(self, trader: TraderSettings, around: Surroundings) -> TraderActor:
+        settings = self.plan.settings
+        try:
+            kind = EXCHANGES.get(trader.exchange)
+        except KeyError as unknown:
+            raise ConfigError(f"traders.{trader.name}.exchange: {unknown.args[0]}") from None
+        options = {"paper": trader.paper, "weather": trader.weather, "ccxt": trader.ccxt}
+        adapter = kind(Account(trader.name, trader.exchange, options), around)
+        exchange = Guarded(
+            adapter, clock=self.clock, chance=self.chance, settings=settings.guard, on_breaker=lambda _: self._woken()
+        )
+        world = TraderWorld(
+            self.store,
+            self.clock,
+            self.chance.stream(f"trader/{trader.name}"),
+            settings.retry,
+            self.tenure,
+            freed=lambda: self.dispatcher.nudge(),
+            failed=lambda name, error: self.health.report_trader_failure(name, error),
+            left=lambda: self.reconciler.nudge(),
+        )
+        return TraderActor(trader.name, exchange, world, in_flight_max=settings.engine.in_flight_max)
+
+    def _woken(self) -> None:
+        self.health.nudge()
+        self.dispatcher.nudge()
+
+    def _source(self) -> MarketSource:
+        market = self.plan.settings.market
+        if market.source == "replay":
+            return ReplaySource(market.replay.paths, self.clock, market.replay)
+        if market.source == "synthetic":
+            return SyntheticSource(market.synthetic, self.clock, self.chance)
+        raise ConfigError('market.source: "ccxt" is not built in; use "synthetic" or "replay"')
+
+    def _analyst(self) -> Analyst:
+        settings = self.plan.settings
+        preferred = settings.preferred_traders
+        seats: list[Seat] = []
+        for name, chosen in settings.strategies.items():
+            if not chosen.enabled:
+                continue
+            try:
+                kind = STRATEGIES.get(name)
+            except KeyError as unknown:
+                raise ConfigError(f"strategies.{name}: {unknown.args[0]}") from None
+            strategy = kind(kind.Parameters.model_validate(dict(chosen.parameters)))
+            seats.append(Seat(name, strategy, chosen.weight or kind.default_weight, preferred.get(name)))
+        engine = settings.engine
+        rhythm = AnalystSettings(
+            generate_every_s=engine.generate_every_s,
+            candles_min=settings.market.candles.minimum,
+            ttl_s=engine.signal_ttl_s,
+            cooldown_s=engine.cooldown_s,
+        )
+        floor = Floor(self.store, self.feed, self.clock, self.chance)
+        return Analyst(floor, Panel(seats), ExitWatch(floor, settings.limits, ExitSettings()), rhythm)
+
+    def _situation_parts(self) -> SituationParts:
+        plan = self.plan
+        return SituationParts(
+            self.store, self.clock, self.desks, self.feed, self.analyst, self.health, self.watch,
+            plan.settings.limits, plan.mode, "max" if plan.pace is None else f"{plan.pace:g}", plan.settings.market.candles,
+        )  # fmt: skip
+
+    def _parts(self, source: MarketSource, around: Surroundings) -> EngineParts:
+        settings, store = self.plan.settings, self.store
+        self.reconciler = Reconciler(
+            ReconcilerWorld(
+                store, self.clock, self.chance.stream("reconciler"), settings.retry, self.tenure, self.desks,
+                freed=lambda: self.dispatcher.nudge(),
+            ),
+            audit_every_s=settings.engine.reconcile_every_s,
+        )  # fmt: skip
+        alerter = Alerter(store, self.situation.alert_facts, settings.alerts, self.clock)
+        keeping = settings.store
+        keeper = Keeper(
+            store,
+            Telling(self.situation.facts, self.pipeline.diagnose_execution_readiness),
+            KeeperSettings(
+                signals_days=keeping.signals_days,
+                events_days=keeping.events_days,
+                minutes_days=keeping.minutes_days,
+                keys_days=keeping.keys_days,
+            ),
+            self.clock,
+        )
+        self.situation.keeper = keeper
+        clerk = Clerk(
+            ClerkWorld(
+                store, self.clock, self.desks, self.reconciler, alerter, self.situation.refresh, self.health.lift,
+                lambda: self.dispatcher.nudge(), settings.engine.signal_ttl_s,
+            )
+        )  # fmt: skip
+        crew = Crew(self.pipeline)
+        self.dispatcher = Dispatcher(
+            store, self.pipeline, self.situation, crew, self.clock, sweep_s=settings.engine.sweep_every_s
+        )
+        return EngineParts(
+            store, self.clock, self.chance.stream("signals/outside"), self.tenure, self.desks, self.feed, self.analyst,
+            self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
+            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch},
+            traders={t.name: t.exchange for t in settings.traders if t.enabled},
+            closers=[shared.close for shared in around.shared.values()],
+            before_open=lambda: self._begin(source),
+            signal_ttl_s=settings.engine.signal_ttl_s,
+            drain_s=settings.engine.drain_s,
+            history=settings.market.candles.history,
+            until_finished=self.plan.until_finished,
+        )  # fmt: skip
+
+    async def _begin(self, source: MarketSource) -> None:
+        begins = source.begins_at()
+        if begins is not None:
+            self.clock.begin(begins)
+
+
+class EngineThread:
+    """An engine in a thread and on a loop of its own, so that no terminal can ever hold up an order."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._deck = build(plan)
+        self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
+        self._ready, self._ended = threading.Event(), threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._loop: EngineLoop | None = None
+        self.failure: BaseException | None = None
+        self.exit_code: ExitCode | None = None
+
+    @property
+    def service(self) -> Engine:
+        """Return the engine; its coroutines belong on `loop`."""
+        return self._deck.engine
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None, "started"
+        return self._loop
+
+    @property
+    def error(self) -> str:
+        """Return why the engine is not running any more, or the empty text while it runs or after a stop in order."""
+        if self.failure is not None:
+            return f"{type(self.failure).__name__}: {self.failure}"
+        if self._ended.is_set() and self._deck.engine.failure is not None:
+            return str(self._deck.engine.failure)
+        return ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait_ready(self, timeout: float | None = None) -> bool:
+        """Wait until signals are taken, or the start failed; False if neither happened in time.
+
+        Raises the start's own error.
+        """
+        reached = self._ready.wait(timeout)
+        if self.failure is not None:
+            raise self.failure
+        return reached
+
+    def request_stop(self) -> None:
+        """Ask the engine to drain and end. Safe from any thread and from a signal handler, and to repeat."""
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end; False if it has not come in time."""
+        return self._ended.wait(timeout)
+
+    def _main(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._make_loop) as runner:
+                self.exit_code = runner.run(self._run())
+        except SignalDeckError as failure:
+            self.failure = failure
+        except BaseException as failure:  # noqa: BLE001 - the thread's own supervisor: the screen must learn of it
+            _log.error("the engine's thread ended", error=repr(failure), exc_info=True)
+            self.failure = failure
+        finally:
+            self._ended.set()
+            self._ready.set()
+
+    def _make_loop(self) -> EngineLoop:
+        self._loop = self._deck.loop_factory()
+        return self._loop
+
+    async def _run(self) -> ExitCode:
+        self._stop = asyncio.Event()
+        return await self._deck.run(self._stop, self._ready.set)
