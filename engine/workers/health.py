@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from math import ceil
 from typing import Final, Protocol, TypeVar
 
 from engine.clock import Chance, Clock, runs_free
 from engine.core import health as pulses
+from engine.core.breaker import Guards
 from engine.core.errors import ExchangeError, RefusalKind, Refused, TraderUnavailable
 from engine.core.events import BreakerState, EventKind, Health, Level, NewEvent, TraderState
 from engine.core.health import HealthSettings, Pulse
@@ -24,7 +25,10 @@ __all__ = ["HealthSettings", "TraderHealthChecker", "TraderPort"]
 NOTE_EVERY_S: Final = 5.0  # real seconds between two writes of what is no transition: latencies, orders in flight
 FREE_STRIDE: Final = 4  # where the loop never waits, waits are this much longer: a paper venue is not ill for long
 SETTLE_S: Final = 0.1  # after a wake-up: what caused it is written meanwhile, and others merge with it
-SAMPLES: Final = 8  # readings of a venue's clock among which the one with the shortest round trip counts
+GRACE_S: Final = 0.5
+AFTER_OPEN_S: Final = 0.05
+SAMPLES: Final = 20  # readings of a venue's clock: the one with the shortest round trip tells its offset best
+SAMPLES_MIN: Final = 5  # below that no share of them is slow
 
 
 _Answer = TypeVar("_Answer")
@@ -118,10 +122,11 @@ class TraderHealthChecker:
         if port is None:
             raise TraderUnavailable(trader_id, "no trader of that name is configured")
         chart = self._charts[trader_id]
-        if self._breaker(port)[0] is not BreakerState.FORCED_OPEN:
+        if self._may_ask(port):
             await self._read_clock(port, chart)
-            if self._clock.elapsed() >= chart.private_at:
-                await self._read_account(port, chart)
+        # Asking for an account with refused credentials again and again gets an address banned.
+        if port.exchange.breaker_state is not BreakerState.FORCED_OPEN and self._clock.elapsed() >= chart.private_at:
+            await self._read_account(port, chart)
         await self._note([trader_id])
         return self._state(trader_id)
 
@@ -170,17 +175,23 @@ class TraderHealthChecker:
             await self._note(list(self._traders))
 
     def _pause(self, name: str) -> float:
+        port = self._traders[name]
         spread = self._settings.jitter * (2.0 * self._jitter.random() - 1.0)
         pause = self._settings.time_every_s * (1.0 + spread) * (FREE_STRIDE if runs_free() else 1)
-        state, until, _ = self._breaker(self._traders[name])
-        if state is BreakerState.OPEN and until is not None:
-            # A breaker turns half-open with the first good read after its time: so read at once.
-            pause = min(pause, max(0.0, (until - self._clock.wall()).total_seconds()) + 0.05)
+        # A breaker turns half-open with the first good read after its time: so read then, not up to a whole turn later.
+        breakers = [port.exchange.breaker(guards) for guards in Guards]
+        left = [b.open_until - self._clock.elapsed() for b in breakers if b.open_until is not None]
+        if left and max(left) > 0:
+            pause = min(pause, max(left) + AFTER_OPEN_S)
         return pause
+
+    def _may_ask(self, port: TraderPort) -> bool:
+        # A read that its breaker would not let pass says nothing of the venue.
+        return port.exchange.breaker(Guards.READS).would_permit(self._clock.elapsed())
 
     async def _read_clock(self, port: TraderPort, chart: _Chart) -> None:
         began, began_at = self._clock.elapsed(), self._clock.wall()
-        venue = await self._ask(port, chart, port.exchange.venue_time)
+        venue = await self._ask(chart, port.exchange.venue_time)
         if venue is None:
             return
         round_trip_s = self._clock.elapsed() - began
@@ -193,12 +204,13 @@ class TraderHealthChecker:
     async def _read_account(self, port: TraderPort, chart: _Chart) -> None:
         # A trader that could not be opened at the start has no symbols: opening it reads rules and balances.
         call = port.refresh_balances if port.rules else port.open
-        if await self._ask(port, chart, lambda: _true_after(call())):
+        if self._may_ask(port) and await self._ask(chart, lambda: _true_after(call())):
             chart.private_at = self._clock.elapsed() + self._settings.private_every_s
 
-    async def _ask(self, port: TraderPort, chart: _Chart, call: Callable[[], Awaitable[_Answer]]) -> _Answer | None:
+    async def _ask(self, chart: _Chart, call: Callable[[], Awaitable[_Answer]]) -> _Answer | None:
         try:
-            async with self._clock.timeout(self._settings.timeout_s):
+            # The guard's own deadline comes first, because a call given up from here does not count for its breaker.
+            async with self._clock.timeout(self._settings.timeout_s + GRACE_S):
                 answer = await call()
         except TimeoutError:
             fact = f"no answer within {self._settings.timeout_s:g} s"
@@ -208,18 +220,12 @@ class TraderHealthChecker:
             if _is_illness(error):
                 chart.pulse = pulses.silent(chart.pulse, error.error, self._settings)
             return None
-        p95_s = port.exchange.latency(0.95)
-        chart.pulse = pulses.answered(chart.pulse, self._clock.elapsed(), p95_s, self._settings)
+        chart.pulse = pulses.answered(chart.pulse, self._clock.elapsed(), _p95(chart.clocks), self._settings)
         return answer
-
-    def _breaker(self, port: TraderPort) -> tuple[BreakerState, datetime | None, str]:
-        exchange = port.exchange
-        return exchange.breaker_state, exchange.open_until, exchange.breaker_fact
 
     def _state(self, name: str) -> TraderState:
         port, chart = self._traders[name], self._charts[name]
         row = chart.row or TraderState(name, port.exchange.name)
-        state, until, fact = self._breaker(port)
         crowded = chart.unresolved >= self._settings.quarantine_after and chart.unresolved > chart.pardoned
         shown = chart.written
         same = shown is not None and shown.health is chart.pulse.health and shown.health_since is not None
@@ -228,9 +234,9 @@ class TraderHealthChecker:
             health=chart.pulse.health,
             health_since=shown.health_since if shown is not None and same else self._clock.wall(),
             health_fact=chart.pulse.fact,
-            breaker=state,
-            open_until=until,
-            breaker_fact=fact,
+            breaker=port.exchange.breaker_state,
+            open_until=port.exchange.open_until,
+            breaker_fact=port.exchange.breaker_fact,
             quarantined=chart.proof_broken or crowded,
             in_flight=port.in_flight,
             latency_p50=port.exchange.latency(0.5),
@@ -284,6 +290,13 @@ class TraderHealthChecker:
 async def _true_after(call: Awaitable[None]) -> bool:
     await call
     return True
+
+
+def _p95(clocks: Sequence[tuple[float, float]]) -> float | None:
+    if len(clocks) < SAMPLES_MIN:
+        return None
+    trips = sorted(trip for trip, _ in clocks)
+    return trips[ceil(0.95 * len(trips)) - 1]
 
 
 def _is_illness(error: ExchangeError) -> bool:
