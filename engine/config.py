@@ -1,0 +1,291 @@
+"""From files, environment and command line to settings; and what is wrong with them, in words that mend it.
+
+Order of precedence: command line, environment, file, default. Without a file the program is a demo.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from engine.core.errors import ConfigError
+from engine.core.text import clean
+from engine.core.values import Mode
+from engine.places import beside, find_config, read_toml
+from engine.settings import Settings, demo_tables, is_secret_name
+from engine.toml_lines import KeyPath, line_of, lines_of
+
+PREFIX: Final = "SIGNALDECK_"
+ERRORS_SHOWN_MAX: Final = 10
+KEY_FORM: Final = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
+
+# The predecessor's variables. Percentages are percent there, as they were: 5 is 5 %.
+PLAIN_VARIABLES: Final[Mapping[str, str]] = {
+    "ENABLE_AUTOMATED_TRADING": "automated_trading",
+    "MIN_CONFIDENCE_THRESHOLD": "confidence_min",
+    "MAX_POSITIONS_PER_SYMBOL": "positions_per_symbol_max",
+    "MAX_TOTAL_POSITIONS": "positions_max",
+    "DEFAULT_POSITION_SIZE": "quantity_default",
+    "MAX_TRADES_PER_HOUR": "trades_per_hour_max",
+    "MAX_TRADES_PER_DAY": "trades_per_day_max",
+}
+# Name to (limit, smallest percentage but 0 that can be meant): below it the value is surely a fraction by mistake.
+PERCENT_VARIABLES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "STOP_LOSS_PERCENTAGE": ("stop_loss", "0.1", "5"),
+    "TAKE_PROFIT_PERCENTAGE": ("take_profit", "0.1", "10"),
+    "PORTFOLIO_PERCENTAGE_PER_POSITION": ("portfolio_fraction_per_position", "0.05", "2"),
+    "MAX_SLIPPAGE_PERCENT": ("slippage_max", "0.005", "0.2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and by dotted key where each value that is not a default came from. `path` None: no file."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    mode: Mode
+    path: Path | None
+
+
+def demo_settings() -> Settings:
+    """Return the settings of a start without configuration."""
+    return Settings.model_validate(demo_tables())
+
+
+def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Loaded:
+    """Return the settings in force. `overrides` maps dotted keys to values from the command line.
+
+    Raises ConfigError with one line per fault, each naming file and line, variable or option, the key, and the fix.
+    """
+    found = find_config(path, env)
+    overrides = overrides or {}
+    gathered = _Gathered(found)
+    if found is not None:
+        gathered.add_file(found)
+    elif overrides.get("market.source") != "replay":
+        gathered.tables = demo_tables()
+    gathered.add_environment(env)
+    for key, value in overrides.items():
+        gathered.set(tuple(key.split(".")), value, "the command line")
+    settings = gathered.validate()
+    _check_strategies(settings, gathered)
+    return Loaded(settings, gathered.sources, settings.mode, found)
+
+
+class _Gathered:
+    """Values on their way to being settings, and where each came from."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.tables: dict[str, Any] = {}
+        self.sources: dict[str, str] = {}
+        self._path = path
+        self._lines: Mapping[KeyPath, int] = {}
+
+    def add_file(self, path: Path) -> None:
+        self.tables, text = read_toml(path)
+        self._lines = lines_of(text)
+        for key, value in _leaves(self.tables):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{self.place(key)}: {dotted(key)}: {value} is not a number; write a finite one")
+            line = line_of(self._lines, key)
+            self.sources[dotted(key)] = f"{path}:{line}" if line else str(path)
+        market, traders = self.tables.get("market", {}), self.tables.get("traders", ())
+        real = isinstance(traders, list) and any(
+            isinstance(t, dict) and t.get("exchange", "paper") != "paper" for t in traders
+        )
+        if real and isinstance(market, dict) and "source" not in market:
+            self.tables["market"] = {"source": "ccxt", **market}  # real orders need real prices
+        store = self.tables.get("store")
+        if isinstance(store, dict) and isinstance(store.get("path"), str) and store["path"]:
+            store["path"] = beside(path, store["path"])
+
+    def add_environment(self, env: Mapping[str, str]) -> None:
+        for name, key in PLAIN_VARIABLES.items():
+            if name in env:
+                self.set(("limits", key), env[name].strip(), f"environment variable {name}")
+        for name, (key, least, usual) in PERCENT_VARIABLES.items():
+            if name in env:
+                self.set(("limits", key), _fraction(name, env[name], least, usual), f"environment variable {name}")
+        for name, value in env.items():
+            parts = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            if name.startswith(PREFIX) and len(parts) > 1 and not self._is_credential(name):
+                self.set(parts, _listed(parts, value), f"environment variable {name}")
+
+    def _is_credential(self, name: str) -> bool:
+        traders = self.tables.get("traders", ())
+        named = (v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env"))
+        return name in set(named)
+
+    def set(self, path: tuple[str, ...], value: object, source: str) -> None:
+        """Put a value at a path, making the tables on the way."""
+        table = self.tables
+        for depth, part in enumerate(path[:-1]):
+            inner = table.get(part, {})
+            if not isinstance(inner, dict):
+                known = f"{dotted(path[: depth + 1])} is no table"
+                raise ConfigError(
+                    f"{source}: {dotted(path)}: {known}; only tables of single values can be set from outside"
+                )
+            table[part] = dict(inner)
+            table = table[part]
+        table[path[-1]] = value
+        self.sources[dotted(path)] = source
+
+    def validate(self) -> Settings:
+        try:
+            return Settings.model_validate(self.tables)
+        except ValidationError as e:
+            faults = e.errors(include_url=False, include_context=False)
+            said = [self._describe(dict(fault)) for fault in faults[:ERRORS_SHOWN_MAX]]
+            if len(faults) > ERRORS_SHOWN_MAX:
+                said.append(f"and {len(faults) - ERRORS_SHOWN_MAX} more")
+            raise ConfigError("\n".join(said)) from None
+
+    def _describe(self, fault: dict[str, Any]) -> str:
+        path: KeyPath = tuple(fault["loc"])
+        what = clean(str(fault["msg"]).removeprefix("Value error, "), 300)
+        key, _, rest = what.partition(": ")
+        if not path and rest and KEY_FORM.fullmatch(key):  # a rule over several sections names its key itself
+            path, what = tuple(key.split(".")), rest
+        head = f"{self.place(path)}: {dotted(path) or 'settings'}"
+        if fault["type"] == "extra_forbidden":
+            return f"{head}: unknown key; {_nearest(path)}"
+        if fault["type"] == "missing":
+            return f"{head}: is needed and not there; add it"
+        given = fault.get("input")
+        is_shown = fault["type"] != "value_error" and not isinstance(given, dict | list | BaseModel)
+        got = f", got {_shown(path, given)}" if is_shown else ""
+        return f"{head}: {what[:1].lower()}{what[1:]}{got}{_default_hint(path)}"
+
+    def place(self, path: KeyPath) -> str:
+        """Return where a key was set: a variable, the command line, or file and line."""
+        for length in range(len(path), 0, -1):
+            source = self.sources.get(dotted(path[:length]))
+            if source is not None:
+                return source
+        if self._path is None:
+            return "settings"
+        line = line_of(self._lines, path)
+        return f"{self._path}:{line}" if line else str(self._path)
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a key as people write it: traders[0].paper.fee."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).removeprefix(".")
+
+
+def _leaves(tables: Mapping[str, Any], at: KeyPath = ()) -> list[tuple[KeyPath, Any]]:
+    found: list[tuple[KeyPath, Any]] = []
+    for key, value in tables.items():
+        path = (*at, key)
+        if isinstance(value, Mapping):
+            found += _leaves(value, path)
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for n, item in enumerate(value):
+                found += _leaves(item, (*path, n))
+        else:
+            found.append((path, value))
+    return found
+
+
+def _fraction(name: str, text: str, least: str, usual: str) -> str:
+    """Return a percentage as a fraction: "5" becomes "0.05". Raises ConfigError."""
+    rule = f"the value is in percent: write {usual} for {usual} %"
+    try:
+        percent = Decimal(text.strip().removesuffix("%").strip())
+    except InvalidOperation:
+        raise ConfigError(f"environment variable {name}: {clean(text, 40)!r} is not a number; {rule}") from None
+    if not percent.is_finite() or percent < 0 or percent > 10_000:
+        raise ConfigError(f"environment variable {name}: {clean(text, 40)} is out of range; {rule}")
+    if 0 < percent < Decimal(least):
+        raise ConfigError(f"environment variable {name}: {percent} would be {percent} %, too small to be meant; {rule}")
+    return format(percent / 100, "f")
+
+
+def _listed(path: tuple[str, ...], value: str) -> object:
+    """Return a variable's text as the key's type wants it: lists are written with commas."""
+    annotation = _annotation_at(path)
+    if typing.get_origin(annotation) is tuple:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if value == "" and type(None) in typing.get_args(annotation):
+        return None
+    return value
+
+
+def _annotation_at(path: KeyPath) -> Any:
+    """Return the type of the setting at `path`, None if there is no such setting."""
+    at: Any = Settings
+    for part in path:
+        at = _unwrapped(at)
+        if isinstance(at, type) and issubclass(at, BaseModel):
+            field = at.model_fields.get(str(part))
+            if field is None:
+                return None
+            at = field.annotation
+        elif typing.get_origin(at) in {tuple, list} and isinstance(part, int):
+            at = typing.get_args(at)[0]
+        elif typing.get_args(at):
+            at = typing.get_args(at)[-1]
+        else:
+            return None
+    return at
+
+
+def _unwrapped(annotation: Any) -> Any:
+    while typing.get_origin(annotation) in {typing.Annotated, typing.Union, types.UnionType}:
+        annotation = next(a for a in typing.get_args(annotation) if a is not type(None))
+    return annotation
+
+
+def _nearest(path: KeyPath) -> str:
+    parent = _unwrapped(_annotation_at(path[:-1])) if len(path) > 1 else Settings
+    known = sorted(parent.model_fields) if isinstance(parent, type) and issubclass(parent, BaseModel) else []
+    close = difflib.get_close_matches(str(path[-1]), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+
+
+def _shown(path: KeyPath, value: object) -> str:
+    return "***" if any(is_secret_name(str(part)) for part in path) else repr(clean(str(value), 60))
+
+
+def _default_hint(path: KeyPath) -> str:
+    parent = _unwrapped(_annotation_at(path[:-1])) if len(path) > 1 else None
+    if not (isinstance(parent, type) and issubclass(parent, BaseModel)) or str(path[-1]) not in parent.model_fields:
+        return ""
+    field = parent.model_fields[str(path[-1])]
+    if field.is_required() or field.default is None or isinstance(field.default, BaseModel) or field.default_factory:
+        return ""
+    return f"; the default is {field.default}"
+
+
+def _check_strategies(settings: Settings, gathered: _Gathered) -> None:
+    """Make sure that every strategy is known and its parameters are right. Raises ConfigError."""
+    from engine.strategies.base import STRATEGIES  # loads the indicators, which reading a file alone does not need
+
+    known = STRATEGIES.names()
+    listed = [(("traders", n, "strategies"), s) for n, t in enumerate(settings.traders) for s in t.strategies]
+    for path, name in [*((("strategies", s), s) for s in settings.strategies), *listed]:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            raise ConfigError(
+                f"{gathered.place(path)}: {dotted(path)}: no strategy is called {clean(name, 40)!r}; {fix}"
+            )
+    for name, strategy in settings.strategies.items():
+        try:
+            STRATEGIES.get(name).Parameters.model_validate(strategy.parameters)
+        except ValidationError as e:
+            fault = e.errors(include_url=False)[0]
+            path = ("strategies", name, "parameters", *fault["loc"])
+            raise ConfigError(f"{gathered.place(path)}: {dotted(path)}: {clean(fault['msg'], 200)}") from None

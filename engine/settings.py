@@ -1,0 +1,276 @@
+"""Everything that can be set: the sections, composed of the settings that lie beside the things they set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from engine.core.alerts import AlertSettings
+from engine.core.backoff import RetryPolicy
+from engine.core.breaker import BreakerSettings
+from engine.core.health import HealthSettings
+from engine.core.risk import Limits
+from engine.core.values import Mode, is_symbol
+from engine.exchanges.paper.settings import PaperSettings
+from engine.exchanges.paper.weather import WeatherSettings
+from engine.log import LogSettings
+from engine.market.settings import CandleSettings, ReplaySettings, SyntheticSettings
+
+NAME_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+PAPER: Final = "paper"
+_SECRET_WORDS: Final = ("secret", "password", "passphrase", "apikey", "api_key", "privatekey", "token", "walletaddress")
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineSettings(Section):
+    """The engine's own rhythm, in seconds. `on_hangup`: a closed terminal ends the engine after it has drained, or leaves
+    it running without a screen. `signal_ttl_s` is a signal's life where its producer states none; `cooldown_s` the pause
+    after a signal ended before the same one is made again.
+    """
+
+    generate_every_s: Seconds = 10.0
+    sweep_every_s: Seconds = 30.0
+    drain_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 10.0
+    on_hangup: Literal["exit", "detach"] = "exit"
+    signal_ttl_s: Seconds = 120.0
+    cooldown_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 30.0
+    reconcile_every_s: Seconds = 300.0
+    in_flight_max: Annotated[int, Field(ge=1, le=1_000)] = 16  # orders under way at once, per trader
+
+
+class MarketSettings(Section):
+    """Where prices come from. `exchange` is a ccxt id, needed with source "ccxt" unless a trader names one; `symbols` is
+    what is watched there.
+    """
+
+    source: Literal["synthetic", "replay", "ccxt"] = "synthetic"
+    exchange: str = ""
+    symbols: tuple[str, ...] = ()
+    candles: CandleSettings = CandleSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
+    replay: ReplaySettings = ReplaySettings()
+
+    @field_validator("symbols")
+    @classmethod
+    def _are_symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        for symbol in symbols:
+            if not is_symbol(symbol):
+                raise ValueError(f"{symbol!r} is not a symbol; write it like BTC/USDT")
+        return symbols
+
+
+class StrategySettings(Section):
+    """One strategy. `weight` None takes its own; `trader` is who gets its signals first, empty: who lists it."""
+
+    enabled: bool = True
+    weight: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+    trader: str = ""
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class StoreSettings(Section):
+    """Where the store lies (left out: the user's data folder; a relative path counts from this file), and how many days
+    ended signals, journal entries, per-minute figures and keys of old signals are kept.
+    """
+
+    path: Path | None = None
+    signals_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    events_days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    minutes_days: Annotated[int, Field(ge=1, le=36_500)] = 7
+    keys_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+
+
+class DashboardSettings(Section):
+    """The screen: its palette, and how often it looks for changes, in seconds (0: by the kind of terminal)."""
+
+    theme: Annotated[str, Field(min_length=1, max_length=64)] = "calm-dark"
+    refresh_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
+
+
+class TraderSettings(Section):
+    """One account. `exchange` is "paper" or a ccxt id. `strategies` lists those whose signals it gets first.
+
+    Credentials are never written here: `api_key_env`, `secret_env` and `password_env` name environment variables, or
+    `keyring` takes them from the system's keyring. `ccxt` is handed to the ccxt class as it is.
+    """
+
+    name: str
+    exchange: str = PAPER
+    enabled: bool = True
+    strategies: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()  # empty: whatever the venue trades
+    api_key_env: str = ""
+    secret_env: str = ""
+    password_env: str = ""
+    keyring: bool = False
+    sandbox: bool = False
+    paper: PaperSettings = PaperSettings()
+    weather: WeatherSettings = WeatherSettings()
+    ccxt: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_paper(self) -> bool:
+        return self.exchange == PAPER
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not NAME_FORM.fullmatch(name):
+            raise ValueError("a name has up to 64 letters, digits, '_', '-' and '.'")
+        return name
+
+    @field_validator("ccxt")
+    @classmethod
+    def _holds_no_secret(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        for key in table:
+            if is_secret_name(key):
+                raise ValueError(
+                    f"{key!r} does not belong in a file; name its environment variable in api_key_env, secret_env or password_env"
+                )
+        return table
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> Self:
+        if self.is_paper or self.keyring or (self.api_key_env and self.secret_env):
+            return self
+        raise ValueError(f"{self.exchange!r} needs api_key_env and secret_env, or keyring = true")
+
+
+_USUAL_TRADERS: Final = (
+    TraderSettings(name="trader_fastscalping", strategies=("fast_scalping",)),
+    TraderSettings(name="trader_momentum", strategies=("momentum_scalping",)),
+    TraderSettings(name="trader_conservative", strategies=("conservative_scalping",)),
+)
+_USUAL_STRATEGIES: Final = {
+    name: StrategySettings() for name in ("fast_scalping", "momentum_scalping", "conservative_scalping")
+}
+
+
+class Settings(Section):
+    """All sections. What a file leaves out keeps its default."""
+
+    engine: EngineSettings = EngineSettings()
+    market: MarketSettings = MarketSettings()
+    strategies: Mapping[str, StrategySettings] = Field(default_factory=lambda: dict(_USUAL_STRATEGIES))
+    limits: Limits = Limits()
+    retry: RetryPolicy = RetryPolicy()
+    breaker: BreakerSettings = BreakerSettings()
+    health: HealthSettings = HealthSettings()
+    alerts: AlertSettings = AlertSettings()
+    store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    traders: tuple[TraderSettings, ...] = _USUAL_TRADERS
+
+    @property
+    def mode(self) -> Mode:
+        """Return what the prices and the money are. Sandbox money is paper."""
+        if self.market.source == "synthetic":
+            return Mode.DEMO
+        if self.market.source == "replay":
+            return Mode.REPLAY
+        real = any(not t.is_paper and not t.sandbox for t in self.traders if t.enabled)
+        return Mode.LIVE if real else Mode.PAPER
+
+    @property
+    def preferred_traders(self) -> Mapping[str, str]:
+        """Return, by strategy, the trader that gets its signals first; strategies without one are left out."""
+        preferred = {}
+        for name, strategy in self.strategies.items():
+            lister = next((t.name for t in self.traders if t.enabled and name in t.strategies), "")
+            if strategy.trader or lister:
+                preferred[name] = strategy.trader or lister
+        return preferred
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_usual_strategies(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("strategies"), dict):
+            return raw
+        return {**raw, "strategies": {**{name: {} for name in _USUAL_STRATEGIES}, **raw["strategies"]}}
+
+    @field_validator("traders")
+    @classmethod
+    def _have_their_own_names(cls, traders: tuple[TraderSettings, ...]) -> tuple[TraderSettings, ...]:
+        if not any(t.enabled for t in traders):
+            raise ValueError("no trader is enabled; nothing could be traded")
+        names = [t.name for t in traders]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two traders are called {name!r}; give each its own name")
+        return traders
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        names = {t.name for t in self.traders}
+        for strategy, chosen in self.strategies.items():
+            if chosen.trader and chosen.trader not in names:
+                raise ValueError(f"strategies.{strategy}.trader: no trader is called {chosen.trader!r}")
+        real = next((t.name for t in self.traders if t.enabled and not t.is_paper), None)
+        if real and self.market.source != "ccxt":
+            raise ValueError(
+                f"trader {real!r} would send real orders at {self.market.source} prices; "
+                'use paper traders, or market.source = "ccxt"'
+            )
+        if self.market.source == "ccxt" and not self.market.symbols:
+            raise ValueError('market.symbols: name what to watch, such as ["BTC/USDT"]')
+        return self
+
+
+def is_secret_name(key: str) -> bool:
+    """Say whether a key's name says that its value is a credential."""
+    flat = key.lower().replace("-", "_")
+    return not flat.endswith("_env") and any(word in flat or word in flat.replace("_", "") for word in _SECRET_WORDS)
+
+
+def demo_tables() -> dict[str, Any]:
+    """Return the settings of a start without configuration, as a file would state them.
+
+    Limits wide enough to keep moving, and paper venues with weather: the first minute shows retries, a breaker that
+    opens, an alert, an error to look into.
+    """
+    weather = {
+        "latency_s": 0.15,
+        "latency_spread": 0.4,
+        "refusal_rate": 0.03,
+        "lost_before_rate": 0.02,
+        "lost_after_rate": 0.02,
+    }
+    stormy = {**weather, "outages": [{"after_s": 25.0, "for_s": 25.0, "every_s": 240.0}]}
+    symbols = [f"{base}/USDT" for base in ["BTC", "ETH", "SOL", "XRP", "ADA", "LTC", "DOGE", "LINK", "DOT", "AVAX"]]
+    return {
+        "engine": {"generate_every_s": 2.0, "sweep_every_s": 10.0, "cooldown_s": 5.0, "signal_ttl_s": 60.0},
+        "market": {
+            "source": "synthetic",
+            "candles": {"interval_s": 2},
+            "synthetic": {"symbols": symbols, "seed": 20260101},
+        },
+        "limits": {
+            "confidence_min": 0.6,
+            "positions_per_symbol_max": 3,
+            "positions_max": 40,
+            "trades_per_hour_max": 5_000,
+            "trades_per_day_max": 50_000,
+            "stop_loss": "0.01",
+            "take_profit": "0.01",
+        },
+        "breaker": {"open_s": 15.0, "open_s_max": 60.0},
+        "health": {"time_every_s": 5.0, "private_every_s": 20.0, "timeout_s": 2.0, "dwell_s": 5.0},
+        "traders": [
+            {"name": "trader_fastscalping", "strategies": ["fast_scalping"], "weather": stormy},
+            {"name": "trader_momentum", "strategies": ["momentum_scalping"], "weather": weather},
+            {"name": "trader_conservative", "strategies": ["conservative_scalping"], "weather": weather},
+            {"name": "trader_spare", "weather": {"latency_s": 0.12}},
+        ],
+    }
