@@ -6,12 +6,20 @@ import asyncio
 from typing import Final, Protocol
 
 from engine.clock import Clock
-from engine.core.events import Signal
+from engine.core.errors import StoreError
+from engine.core.events import EventKind, Level, NewEvent, Signal, Verdict
+from engine.core.lifecycle import SignalState, SignalStep
 from engine.core.risk import Book
+from engine.core.text import clean
+from engine.core.values import Reason
+from engine.log import logger
 from engine.pipeline import OrderExecutionPipeline, Plan, Surroundings
-from engine.store.base import Applied, Store
+from engine.store.base import Applied, SignalMove, Store
 
 BATCH: Final = 128
+CRASHES_MAX: Final = 3  # of deciding on one signal, until a person is asked
+
+_log = logger("dispatcher")
 
 
 class Crew(Protocol):
@@ -39,6 +47,7 @@ class Dispatcher:
         self._store, self._pipeline, self._around, self._crew, self._clock = store, pipeline, around, crew, clock
         self._sweep_s = sweep_s
         self._woken = asyncio.Event()
+        self._crashes: dict[str, int] = {}
         self.open_for_business = False
 
     def nudge(self) -> None:
@@ -71,12 +80,38 @@ class Dispatcher:
     async def _decide(self, signals: list[Signal], book: Book) -> list[Plan]:
         plans = []
         for signal in signals:
-            plan = await self._pipeline.plan(signal, book)
+            try:
+                plan = await self._pipeline.plan(signal, book)
+            except StoreError:
+                raise
+            except Exception as crash:  # noqa: BLE001 - one poisonous signal must not hold up all the others
+                plan = self._poisoned(signal, crash)
             if plan.intent is not None:
                 reserve = book.with_exit if plan.signal.reduces else book.with_entry
                 book = reserve(signal.symbol, plan.intent.trader)
             plans.append(plan)
         return plans
+
+    def _poisoned(self, signal: Signal, crash: Exception) -> Plan:
+        crashes = self._crashes[signal.id] = self._crashes.get(signal.id, 0) + 1
+        text = clean(f"deciding on it crashed {crashes} times: {type(crash).__name__}: {crash}")
+        _log.error("a decision crashed", signal=signal.id, error=repr(crash), exc_info=True)
+        if crashes < CRASHES_MAX:
+            return Plan(signal, Verdict(()))
+        del self._crashes[signal.id]
+        now = self._clock.wall()
+        event = NewEvent(
+            EventKind.SIGNAL,
+            now,
+            text,
+            Level.ERROR,
+            signal_id=signal.id,
+            code="poison",
+            from_state=signal.state,
+            to_state=SignalState.NEEDS_REVIEW,
+        )
+        move = SignalMove(signal.id, signal.version, SignalStep.ESCALATE, now, Reason("poison", text), event)
+        return Plan(signal, Verdict(()), move=move)
 
     async def _rest(self) -> None:
         pause = self._sweep_s
