@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.core.commands import Command, CommandKind, CommandState, NewCommand
 from engine.core.errors import CommandRefused, IllegalStep
 from engine.core.events import Desired, EventKind, Level, NewEvent, Signal
-from engine.core.lifecycle import DUE_SIGNALS, RETRYABLE_SIGNALS, AttemptState, SignalState, SignalStep
+from engine.core.lifecycle import DUE_SIGNALS, LIVE_ATTEMPTS, RETRYABLE_SIGNALS, AttemptState, SignalState, SignalStep
 from engine.core.order import Attempt
 from engine.core.text import clean
 from engine.core.values import Reason
@@ -266,6 +266,21 @@ class Clerk:
     async def _declare_absent(self, command: Command) -> str:
         if not command.why:
             raise CommandRefused("why: missing; say how you know that the venue has no such order")
+        signal = await self._signal(command)
+        attempt = await self._attempt(signal.id, LIVE_ATTEMPTS)
+        if signal.state is SignalState.NEEDS_REVIEW and attempt is None:
+            # It came here without an order: deciding on it crashed, again and again.
+            reason = Reason("given_up", f"given up by {command.operator}: {command.why}")
+            move = SignalMove(
+                signal.id,
+                signal.version,
+                SignalStep.FAIL,
+                self._world.clock.wall(),
+                reason,
+                self._event(signal, SignalState.FAILED, reason),
+            )
+            await self._apply(move)
+            return f"signal {signal.id} has failed; it had no order"
         return await self._world.reviewer.declare_absent(await self._reviewed(command), command.operator, command.why)
 
     def _event(self, signal: Signal, to: SignalState, reason: Reason) -> NewEvent:
