@@ -21,7 +21,7 @@ from engine.core.events import BreakerState
 from engine.core.order import OrderReport, OrderRequest
 from engine.core.text import clean
 from engine.core.values import Balance, SymbolRules
-from engine.exchanges.base import Capabilities, Exchange, Lookup
+from engine.exchanges.base import Exchange, Lookup
 from engine.exchanges.fuses import BreakerChange, Call, Fuses
 from engine.exchanges.turns import Turns
 
@@ -74,7 +74,7 @@ class Guarded:
         settings: GuardSettings,
         on_breaker: Callable[[BreakerChange], None],
     ) -> None:
-        self.name = exchange.name
+        self.name, self.capabilities = exchange.name, exchange.capabilities
         self._exchange, self._clock, self._settings = exchange, clock, settings
         self._dice = chance.stream(f"guard/{exchange.name}")
         self._fuses = Fuses(exchange.name, settings.breaker, clock, on_breaker)
@@ -82,10 +82,6 @@ class Guarded:
         self._budget = RetryBudget()
         self._latencies: deque[float] = deque(maxlen=settings.latencies)
         self._venue_time: _VenueTime | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._exchange.capabilities
 
     @property
     def adapter(self) -> Exchange:

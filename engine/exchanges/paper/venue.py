@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from engine.clock import Clock
 from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, StoreBusy, StoreError, StoreFull
 from engine.core.order import OrderKind, OrderReport, OrderRequest, OrderStatus
+from engine.core.text import clean
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import Capabilities, Fence, IdScope, Lookup
 from engine.exchanges.paper import matching
@@ -216,7 +217,7 @@ class PaperExchange:
             raise Refused(self.name, f"the request came {late:.3f} s after its deadline", RefusalKind.DEADLINE)
         market = self._markets.get(request.symbol)
         if market is None:
-            raise Refused(self.name, f"{request.symbol} is not traded here", RefusalKind.SYMBOL)
+            raise Refused(self.name, f"{clean(request.symbol, 40)} is not traded here", RefusalKind.SYMBOL)
         problem = matching.size_problem(request, market.rules, market.price)
         if problem:
             raise Refused(self.name, problem, RefusalKind.SIZE)
