@@ -13,7 +13,7 @@ from engine.core.board import EngineState, ExecutionStatus
 from engine.core.commands import Command, NewCommand
 from engine.core.errors import BadInput, CommandRefused, ExchangeError, SignalDeckError, StoreBroken
 from engine.core.events import EventKind, Level, NewEvent, Route, Signal
-from engine.core.intake import Taken, new_signal
+from engine.core.intake import RESERVED_SOURCES, Taken, new_signal
 from engine.core.lifecycle import AttemptState
 from engine.core.text import clean
 from engine.core.values import NewSignal
@@ -109,6 +109,7 @@ class EngineParts:
     signal_ttl_s: float = 120.0
     drain_s: float = 10.0
     history: int = 100
+    reserved_sources: frozenset[str] = RESERVED_SOURCES
     until_finished: bool = False  # end by itself when a recording has ended
 
 
@@ -201,11 +202,13 @@ class Engine:
         refused: list[NewEvent] = []
         for raw in requests:
             try:
-                good.append(new_signal(raw, ttl_s=self._parts.signal_ttl_s, now=now, ids=self._parts.ids))
+                good.append(
+                    new_signal(raw, self._parts.signal_ttl_s, now, self._parts.ids, self._parts.reserved_sources)
+                )
                 answers.append(None)
             except BadInput as problem:
                 text = clean(str(problem))
-                answers.append(Taken("refused", "", clean(str(raw.get("key") or ""), 64), text))
+                answers.append(Taken("refused", "", _key_of(raw), text))
                 refused.append(
                     NewEvent(
                         EventKind.INTAKE_REFUSED, now, f"signal not taken: {text}", Level.WARNING, code="bad_input"
@@ -366,6 +369,11 @@ def _start_sentence(opened: Opened) -> str:
     if opened.orphans:
         text += f"; {opened.orphans} orders without a known outcome are looked up first"
     return text
+
+
+def _key_of(raw: object) -> str:
+    key = raw.get("key") if isinstance(raw, Mapping) else None
+    return clean(key, 64) if isinstance(key, str) else ""
 
 
 def _taken(put: Put, signal: NewSignal) -> Taken:

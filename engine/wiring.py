@@ -12,6 +12,7 @@ from typing import Final
 from engine.clock import Chance, Clock, EngineLoop, LoopClock, SeededChance, SystemChance, run_on
 from engine.control import ControlServer
 from engine.core.errors import ConfigError, SignalDeckError
+from engine.core.intake import RESERVED_SOURCES
 from engine.core.values import Mode
 from engine.engine import Crew, Engine, EngineParts, ExitCode
 from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
@@ -242,6 +243,7 @@ class _Builder:
             signal_ttl_s=settings.engine.signal_ttl_s,
             drain_s=settings.engine.drain_s,
             history=settings.market.candles.history,
+            reserved_sources=RESERVED_SOURCES | {seat.name for seat in self.analyst.panel.seats},
             until_finished=self.plan.until_finished,
         )  # fmt: skip
 
