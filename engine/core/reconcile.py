@@ -25,6 +25,7 @@ FENCE_MARGIN_S: Final = 1.0  # venue time must be this far past send_by before s
 LOOKUPS_NEEDED: Final = 3
 LOOKUPS_SPREAD_S: Final = 10.0  # allows for reads that lag behind an acceptance
 REVIEW_AFTER_S: Final = 900.0
+_MISSING_GAP_S: Final = LOOKUPS_SPREAD_S / (LOOKUPS_NEEDED - 1)
 PROBE_GAPS_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0)  # after the first, second... lookup; the last one repeats
 
 
@@ -309,18 +310,23 @@ def next_poll(accepted_at: datetime, now: datetime) -> datetime:
 
 
 def _plan_open(attempt: Attempt, lookups: Sequence[Evidence], now: datetime) -> ProbePlan:
-    missing: list[Evidence] = []
-    for evidence in reversed(lookups):
-        if evidence.found is Found.ORDER:
-            break
-        if evidence.found is Found.NOTHING:
-            missing.insert(0, evidence)
+    missing = _missing_in_a_row(lookups)
     if len(missing) >= LOOKUPS_NEEDED and _spread_s(missing) >= LOOKUPS_SPREAD_S:
         why = f"the venue accepted it as {attempt.venue_order_id} and now does not know it"
         return ProbePlan(AttemptStep.ESCALATE, why, now)
-    pause = timedelta(seconds=LOOKUPS_SPREAD_S / (LOOKUPS_NEEDED - 1)) if missing else None
-    look_at = now + pause if pause is not None else next_poll(attempt.intent_at, now)
+    look_at = now + timedelta(seconds=_MISSING_GAP_S) if missing else next_poll(attempt.intent_at, now)
     return ProbePlan(None, "the venue has not answered with the order", look_at)
+
+
+def _missing_in_a_row(lookups: Sequence[Evidence]) -> list[Evidence]:
+    """The latest looks that found nothing. A look that finds an open order leaves no evidence, so a gap ends the row."""
+    row: list[Evidence] = []
+    for evidence in reversed(lookups):
+        if evidence.found is Found.ORDER or (row and (row[-1].at - evidence.at).total_seconds() > 2 * _MISSING_GAP_S):
+            break
+        if evidence.found is Found.NOTHING:
+            row.append(evidence)
+    return row
 
 
 def _fence_passes(attempt: Attempt) -> datetime:
