@@ -76,7 +76,7 @@ class SyntheticSettings(BaseModel):
     trades_per_s: Annotated[float, Field(gt=0, le=100)] = 2.0
     tick_s: Annotated[float, Field(ge=0.05, le=60)] = 0.5
     volatility: Annotated[float, Field(gt=0, le=0.05)] = 0.0004
-    trend: Annotated[float, Field(ge=0, le=5)] = 0.5
+    trend: Annotated[float, Field(ge=0, le=5)] = 0.2
     regime_s: Annotated[float, Field(ge=1, le=86_400)] = 90.0
 
     @field_validator("symbols")

@@ -7,7 +7,7 @@ time nor chance.
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,7 +26,9 @@ class Strategy(Protocol):
     """One opinion. `candles_min` is how many candles it needs; below that the engine does not ask it."""
 
     name: ClassVar[str]
-    parameters: StrategyParameters
+
+    @property
+    def parameters(self) -> StrategyParameters: ...
 
     @property
     def candles_min(self) -> int: ...
@@ -36,13 +38,24 @@ class Strategy(Protocol):
 
 
 class StrategyClass(Protocol):
-    """What the register holds: a class made from its parameters."""
+    """What the register holds: a class with a name and a default weight, made from its own kind of parameters."""
 
-    name: ClassVar[str]
-    Parameters: type[StrategyParameters]
-    default_weight: ClassVar[float]
+    @property
+    def name(self) -> str: ...
 
-    def __call__(self, parameters: StrategyParameters) -> Strategy: ...
+    @property
+    def default_weight(self) -> float: ...
+
+    @property
+    def Parameters(self) -> type[StrategyParameters]: ...  # noqa: N802 - it is a class, held by a class
+
+    def __call__(self, parameters: Any) -> Strategy:
+        """Make the strategy. `parameters` is an instance of `Parameters`."""
+
+
+def sureness(amount: float, half: float) -> float:
+    """Return amount / (amount + half): 0 for 0, 0.5 at `half`, towards 1 for more. Both in the same unit, `half` above 0."""
+    return amount / (amount + half)
 
 
 STRATEGIES: Registry[StrategyClass] = Registry("strategy", "engine.strategies")
