@@ -206,6 +206,8 @@ def alert_sign(severity: Severity, state: AlertState) -> Sign:
     sign = SEVERITY_SIGNS[severity]
     if state is AlertState.RESOLVED:
         return Sign("○", "resolved", "$muted")
+    if state is AlertState.ACKNOWLEDGED:
+        return sign._replace(word="seen", style=sign.style.removeprefix("bold "))
     if state is AlertState.ACTIVE and severity is Severity.CRITICAL:
         return sign._replace(style="bold reverse $error")
     return sign

@@ -36,6 +36,7 @@ class Wish:
     typed_word: str | None = None
     expected_version: int | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    is_mild: bool = False  # it can be taken back
 
     @property
     def key(self) -> str:
@@ -61,3 +62,11 @@ class Wished(Message):
 
 class Stirred(Message):
     """What the operator can do has changed: another row is under the cursor, or another filter is on."""
+
+
+class Chosen(Message):
+    """The operator pointed at a panel."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number

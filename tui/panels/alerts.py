@@ -18,13 +18,6 @@ from tui.widgets.live_table import Row
 
 SNOOZE_S: Final = 900
 
-_SEEN: Final = {
-    AlertState.ACTIVE: "",
-    AlertState.ACKNOWLEDGED: "seen",
-    AlertState.RESOLVED: "over",
-    AlertState.PENDING: "",
-}
-
 
 def alert_entry(alert: Alert, scene: Scene) -> Entry:
     """Return an alert's row; its age is the time since it was raised, or resolved."""
@@ -36,7 +29,6 @@ def alert_entry(alert: Alert, scene: Scene) -> Entry:
     cells = (
         Cell(f"… {doing}", "$accent") if doing else sign.cell,
         Cell(age((scene.now - since).total_seconds()), "$muted"),
-        Cell(_SEEN[alert.state], "$muted"),
         Cell(text, "$muted" if quiet else ""),
     )
     facts = {"rule": alert.rule, "severity": alert.severity.value, "state": alert.state.value}
@@ -55,7 +47,6 @@ class AlertsPanel(TablePanel):
     columns = (
         Column("severity", "severity", 10),
         Column("age", "age", 4, align="right"),
-        Column("seen", "", 4, rank=1),
         Column("text", "what", 20, grows=True),
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -25,7 +25,7 @@ from engine.core.board import Board
 from engine.registry import Registry
 from tui.filters import Filter
 from tui.formatting import foreign
-from tui.messages import Kind, Opened, Stirred
+from tui.messages import Chosen, Kind, Opened, Stirred
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
 from tui.widgets.live_table import LiveTable, Row
@@ -111,7 +111,8 @@ class Panel(Vertical):
 
     def _draw_guarded(self, scene: Scene) -> None:
         name = Content.assemble((f"{self.number}", "$accent"), " ", self.label, " ")
-        self.border_title = Content.assemble(name, self.title(scene))
+        title = Content.assemble(name, self.title(scene))
+        self.border_title = title.pad(1, 1) if self.has_class("-stacked") else title  # a frame pads by itself
         if self.is_brief:
             self.query_one(".brief", Static).update(self.brief(scene, max(1, self.content_size.width)))
         else:
@@ -133,6 +134,9 @@ class Panel(Vertical):
 
     def on_resize(self) -> None:
         self.redraw()
+
+    def on_click(self) -> None:
+        self.post_message(Chosen(self.number))
 
 
 class Entry(NamedTuple):

@@ -45,8 +45,7 @@ def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
         Cell(duration(row.latency_s) if row.latency_s is not None else ""),
         Cell(f"{row.confidence:.2f}", "$muted"),
         Cell(foreign(row.source, 40), "$muted"),
-        Cell(trader or reason, "" if trader else "$muted"),
-        Cell(_why(row, reason), "$muted"),
+        Cell(_told(row, trader, reason), "" if row.state in {"executing", "done"} else "$muted"),
     )
     facts = {
         "id": row.id,
@@ -60,10 +59,11 @@ def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
     return Entry(Row(row.id, cells), facts)
 
 
-def _why(row: SignalRow, reason: str) -> str:
+def _told(row: SignalRow, trader: str, reason: str) -> str:
+    """Say who has it and why it is where it is, whichever of the two there is."""
     if row.cancel_requested and row.ended_at is None:
-        return "cancel is noted; it acts when the attempt ends"
-    return reason
+        reason = "cancel is noted; it acts when the attempt ends"
+    return f"{trader.removeprefix('trader_')}: {reason}" if trader and reason else trader or reason
 
 
 @PANELS.add("queue")
@@ -86,9 +86,8 @@ class QueuePanel(TablePanel):
         Column("age", "age", 4, align="right"),
         Column("latency", "lat", 5, align="right", rank=3),
         Column("confidence", "conf", 4, align="right", rank=6),
-        Column("source", "source", 19, rank=7),
-        Column("trader", "trader", 12, rank=1, grows=True),
-        Column("why", "why", 26, rank=5, grows=True),
+        Column("source", "source", 19, rank=5),
+        Column("why", "trader, why", 14, rank=1, grows=True),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "retry", "Retry", id="queue.retry", group=ACTS, tooltip="Put an ended signal back in the queue"),

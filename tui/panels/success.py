@@ -82,7 +82,7 @@ class SuccessPanel(Panel):
         received = [float(point.received) for point in scene.board.minutes]
         parts = [
             Cell(" ok 5m ", "$muted"),
-            Cell(sparkline(values, 14, low=0.5, high=1.0), "$accent"),
+            Cell(sparkline(values, 14, low=0.6, high=1.1), "$muted"),
             Cell(" "),
             Cell(percent(head.success_rate), rate_style(head.success_rate)),
             Cell(" "),
@@ -92,7 +92,7 @@ class SuccessPanel(Panel):
             Cell(" p95 ", "$muted"),
             Cell(duration(head.latency_p95)),
             Cell("  signals ", "$muted"),
-            Cell(sparkline(received, 8, low=0), "$accent"),
+            Cell(sparkline(received, 8, low=0), "$muted"),
             Cell(f" {per_minute(head.signals_per_min)}/m"),
         ]
         return content(parts).truncate(width, ellipsis=True)
@@ -106,9 +106,9 @@ class SuccessPanel(Panel):
         done = percent(head.conversion, 0) if head.conversion is not None else NOTHING
         second = [
             Cell(f" {per_minute(head.signals_per_min)}", "bold"),
-            Cell(" signals/min ", "$muted"),
+            Cell(" signals/m ", "$muted"),
             Cell(f" {per_minute(head.attempts_per_min)}", "bold"),
-            Cell(" attempts/min ", "$muted"),
+            Cell(" attempts/m ", "$muted"),
             Cell(f" {done}", "bold"),
             Cell(" converted", "$muted"),
         ]

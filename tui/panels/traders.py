@@ -46,7 +46,7 @@ class TradersPanel(TablePanel):
     kind = Kind.TRADER
     empty = "no traders are configured: add [[traders]] to the configuration"
     columns = (
-        Column("name", "trader", 14, grows=True),
+        Column("name", "trader", 19, grows=True),
         Column("state", "state", 12),
         Column("in_flight", "fly", 3, align="right"),
         Column("p50", "p50", 5, align="right", rank=2),

@@ -67,7 +67,7 @@ class LiveTable(ScrollView, can_focus=True):
         Binding("G,end", "edge(1)", "Last row", show=False, id="table.last", group=MOVES),
         Binding("ctrl+f,pagedown", "page(1)", "Page down", show=False, id="table.page_down", group=MOVES),
         Binding("ctrl+b,pageup", "page(-1)", "Page up", show=False, id="table.page_up", group=MOVES),
-        Binding("enter", "select", "Open", id="table.select"),
+        Binding("enter", "select", "Open", id="table.select", group=MOVES),
     ]
 
     class Selected(Message):
@@ -102,6 +102,7 @@ class LiveTable(ScrollView, can_focus=True):
         self._cursor: int = 0
         self._cursor_key: str | None = None
         self._held = not follows
+        self._width = -1
         self._layout: list[tuple[int, int]] = []
         self._styles_by_name: dict[str, Style] = {}
         self._strips: LRUCache[tuple[Row, bool, bool], Strip] = LRUCache(512)
@@ -232,9 +233,8 @@ class LiveTable(ScrollView, can_focus=True):
             self.action_select()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._strips.clear()
-        self._layout = fit(self.columns, event.size.width)
         self.virtual_size = Size(event.size.width, len(self._rows) + HEADER)
+        self.refresh()
         if self._rows and self._cursor >= self.scroll_offset.y + max(1, event.size.height - HEADER):
             self.call_after_refresh(self._go, self._cursor)
 
@@ -244,7 +244,10 @@ class LiveTable(ScrollView, can_focus=True):
         self._styles_by_name.clear()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
+        if width != self._width:  # the scrollbar has come or gone, too
+            self._width, self._layout = width, fit(self.columns, width)
+            self._strips.clear()
         if y < HEADER:
             return self._header(width)
         at = y - HEADER + self.scroll_offset.y
@@ -252,7 +255,8 @@ class LiveTable(ScrollView, can_focus=True):
             return self._row_strip(at)
         if not self._rows and y == HEADER + max(0, (self.size.height - HEADER) // 3):
             style = self.get_component_rich_style("live-table--empty")
-            return Strip([Segment(set_cell_size(" " * GAP + _trim(self.empty, width - GAP), width), style)], width)
+            text = _trim(self.empty, width - 2 * GAP)
+            return Strip([Segment(set_cell_size(" " * max(0, (width - cell_len(text)) // 2) + text, width), style)])
         return Strip.blank(width, self.rich_style)
 
     def _header(self, width: int) -> Strip:
@@ -281,7 +285,7 @@ class LiveTable(ScrollView, can_focus=True):
             for i, size in self._layout
             if i < len(row.cells)
         ]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+        return Strip(segments).adjust_cell_length(self._width, base)
 
     def _style(self, name: str) -> Style:
         style = self._styles_by_name.get(name)

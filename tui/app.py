@@ -1,0 +1,201 @@
+"""The program on the screen: themes, the main screen, leaving in order, and what happens when something breaks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.theme import Theme
+
+from engine.clock import Clock, SystemClock
+from engine.core.text import clean
+from engine.redaction import REDACT
+from tui.bridge import Bridge
+from tui.pace import base_interval
+from tui.palette import Commands
+from tui.plain import PlainGlyphs, is_plain
+from tui.screens.help import HelpScreen
+from tui.screens.main import MainScreen, Surroundings
+from tui.themes import DEFAULT, MEANINGS, own, shipped, style_sheets
+from tui.widgets.hints import PROGRAM
+
+TERMINAL_CHECK_S: Final = 3.0
+EXIT_TERMINAL_LOST: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Dress:
+    """How the program looks and how often it is drawn. `refresh_s` None: 4 times a second, 2 over ssh.
+
+    `themes` is a folder of an operator's own palettes.
+    """
+
+    theme: str = DEFAULT
+    themes: Path | None = None
+    refresh_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInside:
+    """The engine that runs in this process, if one does. `trouble` returns why it died, or the empty text."""
+
+    is_there: bool = False
+    trouble: Callable[[], str] = field(default=lambda: "")
+
+
+class SignalDeckApp(App[int]):
+    """The dashboard. It needs an engine only through its bridge, and its return value is the exit code."""
+
+    TITLE = "SignalDeck"
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = list(style_sheets())
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="program.quit_now", group=PROGRAM),
+        Binding("ctrl+p", "command_palette", "Commands", priority=True, id="program.palette", group=PROGRAM),
+        Binding("question_mark", "help", "Help", key_display="?", id="program.help", group=PROGRAM),
+    ]
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        dress: Dress | None = None,
+        *,
+        engine: EngineInside | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.bridge = bridge
+        self.dress = dress or Dress()
+        self.engine = engine or EngineInside()
+        self.clock: Clock = clock or SystemClock()
+        self.complaints: list[str] = []
+        self.main: MainScreen | None = None
+        self._is_leaving = False
+        self._plain = PlainGlyphs(enabled=is_plain(os.environ, getattr(sys.__stdout__, "encoding", None)))
+        super().__init__()
+        self._take_themes()
+
+    def _take_themes(self) -> None:
+        files = shipped()
+        if self.dress.themes is not None:
+            mine, bad = own(self.dress.themes)
+            files += mine
+            self.complaints += bad
+        for file in files:
+            self.register_theme(file.theme())
+        if self.dress.theme in self.available_themes:
+            self.theme = self.dress.theme
+        else:
+            self.complaints.append(f"there is no theme {clean(self.dress.theme, 40)}; {DEFAULT} is used")
+            self.theme = DEFAULT
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return the program's own meanings, taken from whatever theme is in use; its palettes name them all."""
+        theme: Theme = self.current_theme
+        known = theme.to_color_system().generate()
+        return {name: known.get(stands_in, known["foreground"]) for name, stands_in in MEANINGS.items()}
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, self._plain] if self._plain.enabled else filters
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's signature
+        yield SystemCommand("Theme", "Choose another palette", self.action_change_theme)
+
+    async def on_mount(self) -> None:
+        await self.bridge.open()
+        around = Surroundings(self.clock, self.dress.refresh_s or base_interval(os.environ), self.engine.trouble)
+        self.main = MainScreen(self.bridge, around)
+        await self.push_screen(self.main)
+        for complaint in self.complaints:
+            self.notify(complaint, severity="warning", markup=False)
+        if not self.is_headless and os.isatty(0):
+            self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
+
+    async def on_unmount(self) -> None:
+        await self.bridge.close()
+
+    def _check_terminal(self) -> None:
+        """Leave when the terminal is gone: nobody would ever see the screen again, and its reader would spin."""
+        try:
+            is_there = os.isatty(0) and os.isatty(1)
+        except OSError:
+            is_there = False
+        if not is_there:
+            self.exit(EXIT_TERMINAL_LOST, return_code=EXIT_TERMINAL_LOST)
+
+    def on_app_blur(self, event: events.AppBlur) -> None:  # noqa: ARG002 - Textual's signature
+        if self.main is not None:
+            self.main.pace.is_away = True
+
+    def on_app_focus(self, event: events.AppFocus) -> None:  # noqa: ARG002 - Textual's signature
+        if self.main is not None:
+            self.main.pace.is_away = False
+
+    async def action_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen):
+            await self.push_screen(HelpScreen(self.screen))
+
+    async def action_quit(self) -> None:
+        """Leave. Asks first while orders are in flight; asked again while the question stands, it goes at once."""
+        in_flight = self._in_flight
+        if not in_flight or self._is_leaving:
+            self.exit(0)
+            return
+        self._is_leaving = True
+        self.run_worker(self._ask_and_leave(in_flight), group="leave")
+
+    @property
+    def _in_flight(self) -> int:
+        """Return the number of orders without an answer that this process's engine is looking after."""
+        board = self.main.board if self.main is not None else None
+        return board.headline.in_flight if board is not None and self.engine.is_there else 0
+
+    async def _ask_and_leave(self, in_flight: int) -> None:
+        from tui.screens.confirm import Confirm, Gravity
+
+        orders = "1 order is in flight" if in_flight == 1 else f"{in_flight} orders are in flight"
+        told = "The engine sends nothing more, waits for their answers and ends. What it cannot wait for is kept and"
+        question = Confirm("Quit", orders, f"{told} looked up at the next start.", gravity=Gravity.MILD)
+        answer: bool | None = await self.push_screen_wait(question)
+        self._is_leaving = False
+        if answer:
+            self.exit(0)
+
+    def action_help_quit(self) -> None:
+        """Say how to leave: in a terminal ctrl+c is a habit, and here it must not end an engine."""
+        self.notify("q leaves, ? shows all keys", markup=False)
+
+    def action_suspend_process(self) -> None:
+        """Stay: a stopped process would stop the engine with it."""
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave with exit code 1 and a report without the values of variables: they may be keys."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.panic(crash_report(error))
+
+
+def crash_report(error: BaseException) -> Text:
+    """Return what broke and where, as text that holds no variable's value and no known secret."""
+    lines = ["SignalDeck's screen broke. The engine was told to stop in order; nothing in the store is lost.", ""]
+    lines += [
+        f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    lines.append(f"{type(error).__name__}: {clean(REDACT(str(error)), 300)}")
+    return Text("\n".join(lines))

@@ -1,0 +1,52 @@
+"""The banner: one line in the way of everything, for what no one may overlook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.widgets import Static
+
+from engine.core.board import Board, EngineState
+from tui.formatting import clock_time, foreign
+from tui.widgets.cells import Cell, content
+
+
+def banner_words(board: Board | None, store_trouble: str, engine_trouble: str) -> Sequence[Cell]:
+    """Return what the banner says, the worst first; nothing when all is well."""
+    if engine_trouble:
+        return (
+            Cell(f" ✖ The engine has died: {foreign(engine_trouble)} ", "bold reverse $error"),
+            Cell(" Nothing is traded. Quit, look at the log, start again.", "$error"),
+        )
+    if store_trouble:
+        return (
+            Cell(" ▲ The store cannot be read ", "bold reverse $warning"),
+            Cell(f" {foreign(store_trouble)}", "$warning"),
+        )
+    if board is None:
+        return (Cell(" ○ opening the store", "$muted"),)
+    engine = board.engine
+    if engine is None:
+        return (Cell(" ○ no engine has run on this store yet", "$muted"),)
+    if engine.state is EngineState.HALTED:
+        who = foreign(engine.halted_by or "an operator", 40)
+        at = f" at {clock_time(engine.halted_at)}" if engine.halted_at else ""
+        return (
+            Cell(f" HALTED by {who}{at} ", "bold reverse $error"),
+            Cell(" Nothing is sent. L lifts it."),
+        )
+    return ()
+
+
+class Banner(Static):
+    """Takes no room while there is nothing to say."""
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+        self.display = False
+
+    def show(self, board: Board | None, store_trouble: str, engine_trouble: str) -> None:
+        """Say what has to be said."""
+        words = banner_words(board, store_trouble, engine_trouble)
+        self.display = bool(words)
+        self.update(content(words))

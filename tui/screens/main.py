@@ -1,0 +1,338 @@
+"""The main screen: the status line, the panels, and the keys that act on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, Static
+
+from engine.clock import Clock, SystemClock
+from engine.core.board import Board, EngineState
+from engine.core.events import Desired
+from tui.banner import Banner
+from tui.bridge import Bridge
+from tui.deck import STACK_MIN, Arrangement, Deck, arrangement_for
+from tui.formatting import foreign, market_now
+from tui.messages import Chosen, Kind, Opened, Stirred, Wished
+from tui.pace import LOCAL_S, Pace
+from tui.panels.base import PANELS, TablePanel, make_panels
+from tui.statusline import Freshness, StatusLine, freshness
+from tui.widgets.cells import Cell
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.hints import PROGRAM, Hints
+from tui.wishes import ON_ALL, Wishes
+
+VIEW: Final = Binding.Group("View")
+ALL: Final = Binding.Group("Everything")
+
+_PANEL_KEYS: Final[list[BindingType]] = [
+    Binding(str(kind.number), f"choose({kind.number})", kind.label, show=False, id=f"panel.{name}", group=VIEW)
+    for name, kind in sorted(PANELS, key=lambda member: member[1].number)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the main screen is given beside the bridge. `engine_trouble` returns why an engine inside is dead, or ""."""
+
+    clock: Clock
+    refresh_s: float = LOCAL_S
+    engine_trouble: Callable[[], str] = lambda: ""
+
+
+class MainScreen(Screen[None]):
+    """The dashboard."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_PANEL_KEYS,
+        Binding("tab", "turn(1)", "Next panel", show=False, id="panel.next", group=VIEW),
+        Binding("shift+tab", "turn(-1)", "Previous panel", show=False, id="panel.previous", group=VIEW),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            key_display="/",
+            id="view.filter",
+            group=VIEW,
+            tooltip="Show only rows that match",
+        ),
+        Binding(
+            "escape",
+            "back",
+            "Back",
+            show=False,
+            id="view.back",
+            group=VIEW,
+            tooltip="Clear the filter, then make small",
+        ),
+        Binding(
+            "ctrl+r", "redraw", "Redraw", show=False, id="view.redraw", group=VIEW, tooltip="Paint everything again"
+        ),
+        Binding(
+            "d", "readiness", "Diagnosis", id="view.readiness", group=VIEW, tooltip="Every gate between candle and fill"
+        ),
+        Binding("P", "pause_all", "Pause all", id="all.pause", group=ALL),
+        Binding("U", "resume_all", "Resume all", show=False, id="all.resume", group=ALL),
+        Binding("K", "halt", "Halt", id="all.halt", group=ALL, tooltip="The kill switch"),
+        Binding("L", "release", "Lift halt", show=False, id="all.release", group=ALL),
+        Binding("t", "app.change_theme", "Theme", show=False, id="program.theme", group=PROGRAM),
+        Binding("q", "app.quit", "Quit", id="program.quit", group=PROGRAM),
+    ]
+
+    def __init__(self, bridge: Bridge, around: Surroundings | None = None) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.around = around or Surroundings(SystemClock())
+        self.pace = Pace(self.around.refresh_s)
+        self.wishes = Wishes(self, bridge, self._wishes_changed)
+        self.board: Board | None = None
+        self.trouble = ""
+        self._drawn_at: object = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine()
+        yield Banner()
+        yield Static("", id="size-note", markup=False)
+        yield Deck(make_panels())
+        yield FilterBar()
+        yield Hints()
+
+    def on_mount(self) -> None:
+        self.deck = self.query_one(Deck)
+        self.status = self.query_one(StatusLine)
+        self.bar = self.query_one(FilterBar)
+        self.bar.display = False
+        for panel in self.deck.panels.values():
+            panel.read_only = self.bridge.read_only
+        self._arrange()
+        self.call_after_refresh(self._focus_chosen)
+        self.run_worker(self._follow(), group="follow")
+
+    async def _follow(self) -> None:
+        while True:
+            await self.tick()
+            await self.around.clock.sleep(self.pace.interval_s)
+
+    async def tick(self) -> None:
+        """Read the Board if something was committed, and draw what is to be drawn anew."""
+        if not self._is_seen:
+            return
+        try:
+            change = await self.bridge.change()
+            if self.board is None or self.trouble or change != self.board.change:
+                self.board = replace(await self.bridge.board(), change=change)
+            self.trouble = ""
+        except Exception as defect:  # noqa: BLE001 - a supervisor: the screen says that it cannot read, and tries again
+            self.trouble = f"{type(defect).__name__}: {foreign(str(defect))}"
+        began = self.around.clock.machine()
+        if self.is_attached and self._draw():
+            self.pace.note(self.around.clock.machine() - began)
+
+    @property
+    def _is_seen(self) -> bool:
+        return self.app.screen is self or isinstance(self.app.screen, ModalScreen)
+
+    def _draw(self) -> bool:
+        """Draw if a commit, a second or a trouble makes it look different; says whether it was drawn."""
+        wall = self.around.clock.wall()
+        trouble = self.around.engine_trouble()
+        wanted = (self.board and self.board.change, int(wall.timestamp()), self.trouble, trouble)
+        if wanted == self._drawn_at:
+            return False
+        self._drawn_at = wanted
+        self.query_one(Banner).show(self.board, self.trouble, trouble)
+        if self.board is None:
+            return True
+        now = market_now(self.board.engine, wall)
+        with self.app.batch_update():
+            self.status.show(self.board, wall, self._notes())
+            self.deck.set_class(freshness(self.board.engine, wall) is Freshness.STALE or bool(trouble), "-stale")
+            for panel in self.deck.panels.values():
+                panel.show(self.board, now, self.wishes.pending)
+        self.refresh_bindings()
+        return True
+
+    def _notes(self) -> list[Cell]:
+        notes = [Cell(f"… {self.wishes.pending[kind]}", "$accent") for kind in _kinds() if kind in self.wishes.pending]
+        if self.bridge.read_only:
+            notes.append(Cell("READ-ONLY", "$stale"))
+        if self.pace.is_slowed:
+            notes.append(Cell(f"{1 / self.pace.interval_s:.1f} Hz", "$stale"))
+        return notes
+
+    def _wishes_changed(self) -> None:
+        self._drawn_at = None
+        if self.is_attached and self._is_seen:
+            self._draw()
+
+    def _arrange(self, *, chosen: int | None = None, is_maximised: bool = False) -> None:
+        size = self.app.size
+        arrangement = arrangement_for(size)
+        view = replace(
+            self.deck.view,
+            arrangement=arrangement,
+            chosen=chosen or self.deck.view.chosen,
+            is_maximised=is_maximised and arrangement is not Arrangement.NONE,
+        )
+        self.deck.set_view(view)
+        note = self.query_one("#size-note", Static)
+        note.display = arrangement is Arrangement.NONE
+        note.update(
+            Content(f"The panels need {STACK_MIN.width}x{STACK_MIN.height}; this is {size.width}x{size.height}.")
+        )
+        self.set_class(arrangement is Arrangement.COLUMNS, "-columns")
+
+    def _focus_chosen(self) -> None:
+        if self.deck.view.arrangement is not Arrangement.NONE:
+            self.deck.chosen.body.focus()
+
+    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - the app knows the size
+        if self.is_attached and hasattr(self, "deck"):
+            self._arrange(is_maximised=self.deck.view.is_maximised)
+            self._drawn_at = None
+            self.call_after_refresh(self._draw)
+
+    def on_app_blur(self) -> None:
+        self.pace.is_away = True
+
+    def on_app_focus(self) -> None:
+        self.pace.is_away = False
+
+    # what is chosen
+
+    def action_choose(self, number: int) -> None:
+        again = number == self.deck.view.chosen and not self.bar.has_focus
+        self._close_bar()
+        self._arrange(chosen=number, is_maximised=again and not self.deck.view.is_maximised)
+        self._focus_chosen()
+
+    def action_turn(self, by: int) -> None:
+        numbers = list(self.deck.panels)
+        at = (numbers.index(self.deck.view.chosen) + by) % len(numbers)
+        self._close_bar()
+        self._arrange(chosen=numbers[at], is_maximised=self.deck.view.is_maximised)
+        self._focus_chosen()
+
+    @on(Chosen)
+    def _chosen(self, message: Chosen) -> None:
+        if message.number != self.deck.view.chosen:
+            self._arrange(chosen=message.number)
+            self._focus_chosen()
+
+    def action_back(self) -> None:
+        panel = self.deck.chosen
+        if isinstance(panel, TablePanel) and panel.filter:
+            panel.set_filter("")
+        elif self.deck.view.is_maximised:
+            self._arrange()
+
+    def action_redraw(self) -> None:
+        self._drawn_at = None
+        self.refresh(repaint=True, layout=True)
+
+    # the filter
+
+    def action_filter(self) -> None:
+        panel = self.deck.chosen
+        if isinstance(panel, TablePanel):
+            self.bar.value = panel.filter.text
+            self.bar.display = True
+            self.bar.focus()
+
+    @on(Input.Changed)
+    def _filter_typed(self, message: Input.Changed) -> None:
+        panel = self.deck.chosen
+        if message.input is self.bar and self.bar.display and isinstance(panel, TablePanel):
+            panel.set_filter(message.value)
+
+    @on(Input.Submitted)
+    def _filter_taken(self) -> None:
+        self._close_bar()
+        self._focus_chosen()
+
+    def _close_bar(self) -> None:
+        self.bar.display = False
+
+    # what is opened
+
+    @on(Opened)
+    async def _opened(self, message: Opened) -> None:
+        screen = self._screen_for(message.kind, message.key)
+        if screen is not None:
+            await self.app.push_screen(screen)
+
+    def _screen_for(self, kind: Kind, key: str) -> Screen[None] | None:
+        from tui.screens.alert import AlertScreen  # detail screens load when the first is opened
+        from tui.screens.error import ErrorScreen
+        from tui.screens.story import StoryScreen
+        from tui.screens.trader import TraderScreen
+
+        clock, board = self.around.clock, self.board
+        if kind is Kind.SIGNAL:
+            return StoryScreen(self.bridge, key, clock=clock)
+        if kind is Kind.TRADER:
+            return TraderScreen(self.bridge, key, clock=clock)
+        if kind is Kind.ERROR:
+            event = next((e for e in board.errors if str(e.seq) == key), None) if board else None
+            return ErrorScreen(self.bridge, event, clock=clock) if event else None
+        alert = next((a for a in board.alerts if str(a.id) == key), None) if board else None
+        return AlertScreen(self.bridge, alert, clock=clock) if alert else None
+
+    async def action_readiness(self) -> None:
+        from tui.screens.readiness import ReadinessScreen
+
+        await self.app.push_screen(ReadinessScreen(self.bridge, clock=self.around.clock))
+
+    # what is wished for
+
+    @on(Wished)
+    def _wished(self, message: Wished) -> None:
+        self.wishes.make(message.wish)
+
+    def action_pause_all(self) -> None:
+        self.wishes.make(ON_ALL["pause_all"])
+
+    def action_resume_all(self) -> None:
+        self.wishes.make(ON_ALL["resume_all"])
+
+    def action_halt(self) -> None:
+        self.wishes.make(ON_ALL["halt"])
+
+    def action_release(self) -> None:
+        self.wishes.make(ON_ALL["release"])
+
+    @on(Stirred)
+    def _stirred(self) -> None:
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "filter":
+            return True if isinstance(self.query_one(Deck).chosen, TablePanel) else None
+        if action not in ON_ALL:
+            return super().check_action(action, parameters)
+        if self.bridge.read_only:
+            return False
+        return True if self._applies(action) else None
+
+    def _applies(self, action: str) -> bool:
+        if self.board is None or self.board.engine is None or ON_ALL[action].key in self.wishes.pending:
+            return False
+        is_halted = self.board.engine.state is EngineState.HALTED
+        wanted = [trader.desired for trader in self.board.traders]
+        return {
+            "pause_all": Desired.RUN in wanted,
+            "resume_all": Desired.PAUSE in wanted,
+            "halt": not is_halted,
+            "release": is_halted,
+        }[action]
+
+
+def _kinds() -> list[str]:
+    return [wish.key for wish in ON_ALL.values()]

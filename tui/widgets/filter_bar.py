@@ -1,0 +1,22 @@
+"""The line in which a filter is typed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+
+class FilterBar(Input):
+    """One line at the bottom. Enter takes the filter, escape clears it; both hand it in as `Input.Submitted`."""
+
+    DEFAULT_CSS = "FilterBar { dock: bottom; height: 1; margin-bottom: 1; background: $panel; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Clear", id="filter.clear")]
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="words, or field:value as in state:failed; -word leaves out", compact=True)
+
+    def action_give_up(self) -> None:
+        self.value = ""
+        self.post_message(Input.Submitted(self, ""))

@@ -1,0 +1,111 @@
+"""Operators' wishes under way: asked for, made, answered, shown. Nothing is shown as done before the engine says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from textual.screen import Screen
+
+from engine.core.commands import Command, CommandKind, CommandState
+from engine.core.errors import SignalDeckError
+from tui.bridge import Bridge
+from tui.formatting import foreign
+from tui.messages import Wish
+
+# What is wished of the whole engine, by the name of the action.
+ON_ALL: Final = {
+    "pause_all": Wish(
+        CommandKind.PAUSE_ALL,
+        "",
+        "pausing all",
+        "Pause all traders",
+        "every trader",
+        "No trader takes a new signal until it is resumed. Orders under way are still looked after.",
+        is_mild=True,
+    ),
+    "resume_all": Wish(
+        CommandKind.RESUME_ALL,
+        "",
+        "resuming all",
+        "Resume all traders",
+        "every trader",
+        "Every paused trader takes signals again, those included that were paused one by one.",
+        is_mild=True,
+    ),
+    "halt": Wish(
+        CommandKind.HALT,
+        "",
+        "halting",
+        "Halt everything",
+        "the whole engine (kill switch)",
+        "Nothing is sent from now on, exits included, and open orders are cancelled. It outlasts a restart.",
+        typed_word="HALT",
+    ),
+    "release": Wish(
+        CommandKind.RELEASE,
+        "",
+        "lifting the halt",
+        "Lift the halt",
+        "the whole engine (kill switch)",
+        "Orders are sent again. Open positions are looked after first.",
+        typed_word="RELEASE",
+    ),
+}
+
+
+class Wishes:
+    """Carries wishes to the engine, one at a time for each thing that they are about.
+
+    `pending` maps what a wish is about to what is being done; `changed` is called whenever it changes.
+    """
+
+    def __init__(self, screen: Screen[None], bridge: Bridge, changed: Callable[[], None]) -> None:
+        self._screen, self._bridge, self._changed = screen, bridge, changed
+        self.pending: dict[str, str] = {}
+
+    def make(self, wish: Wish) -> None:
+        """Ask if there is something to ask, then hand it over. The answer comes as a toast."""
+        if wish.key in self.pending:
+            return
+        self._screen.app.run_worker(self._make(wish), group="wishes")
+
+    async def _make(self, wish: Wish) -> None:
+        if wish.consequence and not await self._is_confirmed(wish):
+            return
+        if wish.key in self.pending:  # another one was made while this one was asked about
+            return
+        self.pending[wish.key] = wish.doing
+        self._changed()
+        try:
+            answer = await self._bridge.wish(
+                wish.kind, wish.target, args=wish.args, expected_version=wish.expected_version
+            )
+        except (SignalDeckError, OSError) as refusal:
+            self._say(wish, str(refusal) or type(refusal).__name__, is_done=False)
+        else:
+            self._tell(wish, answer)
+        finally:
+            del self.pending[wish.key]
+            self._changed()
+
+    async def _is_confirmed(self, wish: Wish) -> bool:
+        from tui.screens.confirm import Confirm, Gravity  # only when there is something to ask
+
+        gravity = Gravity.MILD if wish.is_mild else Gravity.GRAVE
+        question = Confirm(wish.verb, wish.scope, wish.consequence, typed_word=wish.typed_word, gravity=gravity)
+        answer: bool | None = await self._screen.app.push_screen_wait(question)
+        return bool(answer)
+
+    def _tell(self, wish: Wish, answer: Command) -> None:
+        is_done = answer.state is CommandState.DONE
+        self._say(wish, answer.result or answer.state.value, is_done=is_done)
+
+    def _say(self, wish: Wish, text: str, *, is_done: bool) -> None:
+        subject = f"{wish.verb} {foreign(wish.target, 24)}".strip()
+        self._screen.notify(
+            foreign(text, 300),
+            title=subject if is_done else f"{subject}: not done",
+            severity="information" if is_done else "error",
+            markup=False,
+        )
