@@ -19,25 +19,23 @@ class Turns:
         """Wait until an order may go out; reads that wait too let it pass."""
         self._orders_waiting += 1
         try:
-            await self._take(0)
+            while (wait_s := self._wait_s(calls_ahead=0)) > 0:
+                await self._clock.sleep(wait_s)
         finally:
             self._orders_waiting -= 1
+        self._tokens -= 1.0
 
     async def for_read(self) -> None:
         """Wait until a read may go out and no order wants to."""
-        await self._take(self._orders_waiting)
+        while (wait_s := self._wait_s(calls_ahead=self._orders_waiting)) > 0:
+            await self._clock.sleep(wait_s)
+        self._tokens -= 1.0
 
     def keep_quiet(self, seconds: float) -> None:
         """Let nobody go for so long, because the venue wishes it."""
         self._quiet_until = max(self._quiet_until, self._clock.elapsed() + seconds)
 
-    async def _take(self, orders_ahead: int) -> None:
-        while (wait := self._wait_s(orders_ahead)) > 0:
-            await self._clock.sleep(wait)
-            orders_ahead = min(orders_ahead, self._orders_waiting)
-        self._tokens -= 1.0
-
-    def _wait_s(self, orders_ahead: int) -> float:
+    def _wait_s(self, *, calls_ahead: int) -> float:
         now = self._clock.elapsed()
         if now < self._quiet_until:
             return self._quiet_until - now
@@ -47,5 +45,5 @@ class Turns:
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
         self._filled_at = now
         # A hair's breadth is forgiven: a wait computed to the full token may end a rounding error short of it.
-        missing = 1.0 + orders_ahead - self._tokens
+        missing = 1.0 + calls_ahead - self._tokens
         return missing / self._rate if missing > 1e-9 else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -186,3 +187,16 @@ def _raising(error: BaseException) -> Answer:
 
 def _report(client_order_id: str, symbol: str, side: Side, quantity: Decimal) -> OrderReport:
     return OrderReport("v1", client_order_id, symbol, side, quantity, OrderStatus.OPEN, Decimal(0), None)
+
+
+async def _trade_until_killed(path: str) -> None:
+    account = PaperSettings(part_rate=0.5, balances={"USDT": Decimal(10_000), "BTC": Decimal(1)})
+    async with a_stand(account, path=path, inline=False) as stand:
+        for number in count():
+            side = Side.SELL if number % 2 else Side.BUY
+            report = await stand.exchange.place(an_order(side, "0.001", send_by=BEGAN + timedelta(days=1)))
+            print(report.client_order_id, report.filled_quantity, flush=True)
+
+
+if __name__ == "__main__":  # a process for tests to kill: it says each order that it was given an answer for
+    asyncio.run(_trade_until_killed(sys.argv[1]))

@@ -84,8 +84,8 @@ class PaperExchange:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:  # noqa: ARG002 - the contract gives the time
-        """Take note of the last price, and let the orders trade that it crosses. Prices of 0 and less are left out."""
-        if price <= 0 or (self._settings.symbols and symbol not in self._settings.symbols):
+        """Take note of the last price, and let the orders trade that it crosses. What is no price is left out."""
+        if not price.is_finite() or price <= 0 or (self._settings.symbols and symbol not in self._settings.symbols):
             return
         market = self._markets.get(symbol)
         if market is None:
