@@ -87,7 +87,8 @@ def _number(value: object) -> Decimal:
 
 
 def _symbol(value: object) -> str:
-    symbol = value.strip().upper() if isinstance(value, str) else ""
+    # Upper case turns some letters of other scripts into plain ones, and so one symbol into another.
+    symbol = value.strip().upper() if isinstance(value, str) and value.isascii() else ""
     if not is_symbol(symbol):
         _refuse(f"{_echo(value)} has not the form of a symbol", "such as BTC/USDT, or BTC/USDT:USDT")
     return symbol

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.text import clean
+
+HOSTILE = ["\x1b", "\x9b", "\x00", "\x07", "\x7f", "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\ue000"]
+hostile = st.text(st.sampled_from([*HOSTILE, "a", "[", "]", "m", "3", ";", "\n", "\u2028", "é", "字"]), max_size=60)
+
+
+@given(st.text() | hostile, st.integers(1, 50))
+def test_nothing_that_a_terminal_obeys_is_left(text: str, length_max: int) -> None:
+    safe = clean(text, length_max)
+    assert len(safe) <= length_max
+    assert all(unicodedata.category(ch) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for ch in safe)
+
+
+@given(st.text() | hostile)
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    once = clean(text, 40)
+    assert clean(once, 40) == once
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=100))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9b2Jgone", "gone"),
+        ("one\r\ntwo\tthree", "one  two three"),
+        ("a\u202eb\u200bc\ufeff", "abc"),
+        ("a\x00b\x07c\x7f", "abc"),
+        ("[red]as text[/]", "[red]as text[/]"),
+        ("\ud800", ""),
+        ("", ""),
+    ],
+)
+def test_each_trick_is_taken_out(text: str, safe: str) -> None:
+    assert clean(text) == safe
+
+
+def test_what_is_cut_is_marked_and_what_is_only_cleaned_is_not() -> None:
+    assert clean("x" * 11, 10) == "x" * 9 + "…"
+    assert clean("x" * 10, 10) == "x" * 10
+    assert clean("\x1b[31m" + "x" * 10, 10) == "x" * 10
+    assert clean("\x00" * 1000 + "x", 10).endswith("…")
+    assert len(clean("y" * 10_000_000, 500)) == 500
