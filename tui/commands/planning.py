@@ -1,0 +1,117 @@
+"""From options and configuration to what is to run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from engine.core.errors import BadInput, ConfigError
+from engine.places import Named, default_db, find_db, make_private_folder
+
+if TYPE_CHECKING:
+    from engine.config import Loaded
+    from engine.wiring import Plan
+
+SPEED_MAX: Final = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeckOptions:
+    """Options of `signaldeck` alone."""
+
+    replay: Annotated[
+        list[Path] | None, typer.Option(metavar="PATH...", help="candle or trade files, or folders of them")
+    ] = None
+    speed: Annotated[str | None, typer.Option(metavar="N|max", help="how fast time passes in a demo or replay")] = None
+    seed: Annotated[int | None, typer.Option(metavar="N", help="chance begins here: the same run again")] = None
+    theme: Annotated[str | None, typer.Option(metavar="T", help="the screen's palette")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions(DeckOptions):
+    """Options of `signaldeck run`."""
+
+    headless: Annotated[bool, typer.Option("--headless", help="no screen")] = False
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", metavar="S", min=0, help="drain and end after S seconds of this machine's time"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A plan, and the configuration that it came from."""
+
+    plan: Plan
+    loaded: Loaded
+
+
+def make_run(named: Named, options: DeckOptions) -> Run:
+    """Return what is to run. Raises ConfigError and BadInput; makes the default folder of the store if it is missing."""
+    from engine.config import load
+    from engine.core.values import Mode
+    from engine.wiring import Plan
+
+    overrides: dict[str, object] = {}
+    if options.replay:
+        overrides["market.source"] = "replay"
+        overrides["market.replay.paths"] = [_existing(path) for path in options.replay]
+    if options.theme:
+        overrides["dashboard.theme"] = options.theme
+    loaded = load(named.config, os.environ, overrides)
+    is_replay = loaded.mode is Mode.REPLAY
+    if is_replay and not loaded.settings.market.replay.paths:
+        raise ConfigError("market.replay.paths: nothing to replay; name files with --replay")
+    pace = _pace(options.speed)
+    if pace != 1.0 and loaded.mode not in {Mode.DEMO, Mode.REPLAY}:
+        raise BadInput("--speed", f"in {loaded.mode} mode time passes as it does", "leave it out, or use --replay")
+    plan = Plan(
+        settings=loaded.settings,
+        mode=loaded.mode,
+        db=_db(named, is_replay=is_replay),
+        pace=pace,
+        seed=options.seed,
+        until_finished=is_replay and isinstance(options, RunOptions) and options.headless,
+    )
+    return Run(plan, loaded)
+
+
+def _existing(path: Path) -> Path:
+    found = path.expanduser()
+    if not found.exists():
+        raise BadInput("--replay", f"{path}: no such file or folder", "name candle or trade files")
+    return found
+
+
+def _pace(speed: str | None) -> float | None:
+    if speed is None:
+        return 1.0
+    if speed == "max":
+        return None
+    try:
+        pace = float(speed)
+    except ValueError:
+        pace = 0.0
+    if not 0 < pace <= SPEED_MAX:
+        raise BadInput("--speed", f"{speed!r} is no speed", f"a number up to {SPEED_MAX:.0f} such as 10, or max")
+    return pace
+
+
+def _db(named: Named, *, is_replay: bool) -> Path:
+    """Return where the run is kept. A replay without a name gets a store of its own, so that none mixes with another."""
+    if is_replay and named.db is None and not os.environ.get("SIGNALDECK_DB"):
+        from engine.clock import SystemClock
+
+        folder = default_db().parent / "replays"
+        make_private_folder(folder)
+        return folder / f"{SystemClock().wall():%Y%m%d-%H%M%S}-{os.getpid()}.sqlite"
+    db = find_db(named, os.environ)
+    if db.parent == default_db().parent:
+        make_private_folder(db.parent)
+    elif not db.parent.is_dir():
+        raise ConfigError(f"{db.parent}: no such folder for the store; make it, or name another store with --db")
+    return db

@@ -1,0 +1,200 @@
+"""`signaldeck` and `signaldeck run`: the engine with a screen, or alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import BadInput
+from engine.places import Named, default_config
+from tui.commands.frame import Exit, command, complain, leave, operator, say
+from tui.commands.leaving import CLOSE_S, Leaving
+from tui.commands.planning import DeckOptions, Run, RunOptions, make_run
+
+if TYPE_CHECKING:
+    import typer
+
+    from engine.store.base import Reader
+    from engine.wiring import EngineThread
+    from tui.app import SignalDeckApp
+
+SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engine
+GC_THRESHOLDS: Final = (50_000, 20, 100)
+SLOW_START_S: Final = 2.0
+
+
+def add_run(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    command(app, "run")(run)
+
+
+def deck(named: Named, options: DeckOptions) -> None:
+    """Open the dashboard with the engine inside; without a configuration, a demo."""
+    planned = make_run(named, options)
+    _keep_private()
+    _start_log(planned)
+    leave(run_dashboard(planned))
+
+
+def run(named: Named, options: RunOptions) -> None:
+    """Run the engine alone, with --headless; without it, under the dashboard."""
+    if options.seconds is not None and not options.headless:
+        raise BadInput("--for", "only an engine without a screen ends by itself", "add --headless")
+    planned = make_run(named, options)
+    _keep_private()
+    _start_log(planned)
+    leave(run_headless(planned, options.seconds) if options.headless else run_dashboard(planned))
+
+
+def _keep_private() -> None:
+    """Let files be this user's alone, and let no crash leave an image of the memory behind."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _start_log(planned: Run) -> None:
+    from engine import log
+
+    db = planned.plan.db
+    log.start(planned.plan.settings.log, path=db.with_name(f"{db.name}.log"), env=os.environ)
+
+
+def run_headless(planned: Run, seconds: float | None) -> int:
+    """Run the engine until a signal, the end of `seconds` of this machine's time, or the recording's; the exit code."""
+    from engine import log
+    from engine.wiring import build
+
+    deck = build(planned.plan)
+    ended = threading.Event()
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def stop_engine() -> None:
+        for loop, stop in loops:
+            loop.call_soon_threadsafe(stop.set)
+
+    settings = planned.plan.settings.engine
+    leaving = Leaving(stop_engine, ended.wait, settings.drain_s)
+    if settings.on_hangup == "detach":
+        leaving.on_hangup = lambda: None
+
+    def ready() -> None:
+        say(f"{planned.plan.mode} engine runs, pid {os.getpid()}, store {planned.plan.db}")
+        sys.stdout.flush()
+        if seconds is not None:
+            timer = threading.Timer(seconds, leaving.request)
+            timer.daemon = True
+            timer.start()
+
+    async def working() -> int:
+        stop = asyncio.Event()
+        loops.append((asyncio.get_running_loop(), stop))
+        if leaving.requested:  # a signal that came before there was a loop
+            stop.set()
+        try:
+            return int(await deck.run(stop, ready))
+        finally:
+            loops.clear()
+
+    leaving.listen()
+    try:
+        with asyncio.Runner(loop_factory=deck.loop_factory) as runner:
+            code = runner.run(working())
+    finally:
+        ended.set()
+        leaving.finish()
+        log.stop()
+    say("engine ended in order" if code == 0 else "engine failed; the journal says why")
+    return code
+
+
+def run_dashboard(planned: Run) -> int:
+    """Run the engine in a thread of its own under the dashboard; the exit code. The engine ends before the screen."""
+    from engine import log
+    from engine.wiring import EngineThread
+
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise BadInput("signaldeck", "this is no terminal to draw on", "use `signaldeck run --headless`")
+    sys.setswitchinterval(SWITCH_S)
+    settings = planned.plan.settings.engine
+    engine = EngineThread(planned.plan)
+    leaving = Leaving(engine.request_stop, lambda s: engine.join(s), settings.drain_s)
+    leaving.listen()
+    engine.start()
+    _import_screen()  # while the engine starts
+    if not engine.wait_ready(SLOW_START_S):
+        complain("the store is being checked; this may take a while")
+        engine.wait_ready()
+    if leaving.requested:  # a signal that came during the start
+        engine.request_stop()
+        code = int(Exit.DONE)
+    else:
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        code = _show(_make_app(planned, engine), leaving, is_detachable=settings.on_hangup == "detach")
+    if leaving.hung_up and not leaving.requested:
+        while not engine.join(1.0):
+            pass  # without a screen now, until a signal ends it
+    leaving.request()
+    engine.join(settings.drain_s + CLOSE_S + 1.0)  # the watchdog is stricter
+    leaving.finish()
+    log.stop()
+    if engine.error:
+        complain(f"the engine failed: {engine.error}")
+        return Exit.FAILED
+    return code
+
+
+def _import_screen() -> None:
+    import tui.app
+    import tui.screens.story  # noqa: F401 - imported here so that the first Enter does not wait for it
+
+
+def _make_app(planned: Run, engine: EngineThread) -> SignalDeckApp:
+    from engine.clock import SystemClock
+    from engine.store.sqlite import SqliteReader
+    from tui.app import Dress, EngineInside, SignalDeckApp
+    from tui.bridge import Operator, OtherLoop, StoreBridge
+
+    async def reader() -> Reader:
+        return SqliteReader(planned.plan.db)
+
+    dashboard = planned.loaded.settings.dashboard
+    folder = (planned.loaded.path or default_config()).parent / "themes"
+    service = OtherLoop(engine.service, engine.loop, SystemClock())
+    bridge = StoreBridge(reader, Operator(operator()), service=service)
+    dress = Dress(dashboard.theme, folder if folder.is_dir() else None, dashboard.refresh_s or None)
+    return SignalDeckApp(bridge, dress, engine=EngineInside(is_there=True, trouble=lambda: engine.error))
+
+
+def _show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: bool) -> int:
+    """Draw until the operator leaves or a signal comes; the screen's exit code."""
+
+    def close_screen() -> None:
+        try:
+            loop = asyncio.get_running_loop()  # handlers run in this thread, in the midst of the screen's loop
+        except RuntimeError:
+            return
+        loop.call_soon_threadsafe(app.exit, 0)
+
+    def lose_terminal() -> None:
+        _let_go_of_terminal()
+        close_screen()
+
+    leaving.on_stop = close_screen
+    if is_detachable:
+        leaving.on_hangup = lose_terminal
+    result = app.run()
+    return result if result is not None else (app.return_code or 0)
+
+
+def _let_go_of_terminal() -> None:
+    """Read and write nothing from here on: a terminal that is gone answers with errors, or with an end without an end."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    os.close(nothing)

@@ -1,0 +1,88 @@
+"""`signaldeck trader`: list, pause, resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.core.errors import BadInput
+from engine.places import Named
+from tui.commands.asking import read, wish, wish_for_each
+from tui.commands.frame import OnlyJson, command, group, say
+
+if TYPE_CHECKING:
+    from engine.core.commands import CommandKind
+    from engine.core.events import TraderState
+    from engine.store.base import Reader
+
+traders = group("trader", "Look at traders; pause and resume them.")
+
+
+@command(traders, "list")
+def list_traders(named: Named, options: OnlyJson) -> None:
+    """List traders, and why each that may not trade may not."""
+    from tui.commands.printing import milliseconds, print_json, print_table
+
+    async def ask(reader: Reader) -> list[TraderState]:
+        return list(await reader.traders())
+
+    found = read(named, ask)
+    if options.json:
+        from tui.commands.documents import trader_document
+
+        print_json({"traders": [trader_document(t) for t in found]})
+        return
+    print_table(
+        ["TRADER", "EXCHANGE", "AVAILABLE", "WHY NOT", "HEALTH", "BREAKER", "IN FLIGHT", "OK", "P95"],
+        [
+            (t.name, t.exchange, t.is_available, t.why_not, t.health, t.breaker, t.in_flight,
+             f"{t.successes}/{t.attempts}", milliseconds(t.latency_p95))
+            for t in found
+        ],
+        nothing="no traders",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOptions:
+    """Options of `trader pause` and `trader resume`."""
+
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="one or more traders")] = None
+    every: Annotated[bool, typer.Option("--all", help="every trader")] = False
+    why: Annotated[str, typer.Option(help="shown wherever the pause is")] = ""
+
+    def checked(self) -> list[str]:
+        """Return the names. Raises BadInput unless there are either names or --all."""
+        if bool(self.names) == self.every:
+            raise BadInput("NAME", "name traders, or say --all", "`signaldeck trader list` lists them")
+        return self.names or []
+
+
+@command(traders, "pause")
+def pause(named: Named, options: NamesOptions) -> None:
+    """Give traders no more signals; orders under way are still looked after."""
+    from engine.core.commands import CommandKind
+
+    names = options.checked()
+    if options.every:
+        _wish_for_all(named, CommandKind.PAUSE_ALL, options.why)
+    else:
+        wish_for_each(named, CommandKind.PAUSE, names, why=options.why)
+
+
+@command(traders, "resume")
+def resume(named: Named, options: NamesOptions) -> None:
+    """Let traders trade again; lifts a forced-open breaker and a quarantine as well."""
+    from engine.core.commands import CommandKind
+
+    names = options.checked()
+    if options.every:
+        _wish_for_all(named, CommandKind.RESUME_ALL, options.why)
+    else:
+        wish_for_each(named, CommandKind.RESUME, names, why=options.why)
+
+
+def _wish_for_all(named: Named, kind: CommandKind, why: str) -> None:
+    say(wish(named, kind, why=why).result or "done")
