@@ -192,7 +192,13 @@ def status_from(raw: object) -> ExecutionStatus:
     return ExecutionStatus(
         at=_time(said, "at"),
         checks=tuple(
-            Check(str(c["gate"]), c.get("ok") is True, str(c.get("fact", "")), str(c.get("remedy", "")))
+            Check(
+                gate=str(c["gate"]),
+                ok=c.get("ok") is True,
+                fact=str(c.get("fact", "")),
+                remedy=str(c.get("remedy", "")),
+                decides=c.get("decides") is not False,
+            )
             for c in (checks if isinstance(checks, list) else [])
             if isinstance(c, dict) and "gate" in c
         ),
