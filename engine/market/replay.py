@@ -39,14 +39,16 @@ class _Moment:
 class ReplaySource:
     """Trade and candle files of any number of symbols, merged by time, streamed.
 
-    The clock's wall time must have been set to `begins_at()`. A row that is older than the one before it in its file comes
+    The clock's wall time must have been set to `begins_at()`; `interval_s` is the length of the builder's candles. A row that is older than the one before it in its file comes
     with the next tick, and is late. Reading happens on the loop, some rows at a time: the files are on this machine.
     """
 
     name = "replay"
 
-    def __init__(self, paths: Sequence[Path], clock: Clock, settings: ReplaySettings | None = None) -> None:
-        self._paths, self._clock = tuple(paths), clock
+    def __init__(
+        self, paths: Sequence[Path], clock: Clock, settings: ReplaySettings | None = None, *, interval_s: int = 10
+    ) -> None:
+        self._paths, self._clock, self._interval_ms = tuple(paths), clock, interval_s * 1000
         self._settings = settings or ReplaySettings()
         self._found: list[Recording] | None = None
         self._files = ExitStack()
@@ -78,24 +80,20 @@ class ReplaySource:
         return ()
 
     async def ticks(self) -> AsyncIterator[Tick]:
-        """Yield each moment that has rows, and each whole `tick_s` between. Ends with the `tick_s` after the last row."""
-        step_ms = self._settings.tick_s * 1000
-        last_ms: int | None = None  # of the last row
-        spoken_ms = 0
+        """Yield each moment that has rows, and each whole interval between. Ends with the interval of the last row."""
+        step_ms = self._interval_ms
+        last_ms = spoken_ms = min(recording.begins_ms for recording in self._recordings())
         for moment in _moments(self._merged()):
-            if last_ms is not None:
-                spoken_ms = max(spoken_ms, last_ms)
-                while (at_ms := (spoken_ms // step_ms + 1) * step_ms) < moment.at_ms:
-                    spoken_ms = at_ms = await self._pass_silence(last_ms, at_ms, moment.at_ms)
-                    await reach(self._clock, at_ms)
-                    yield Tick(at_ms)
+            while (at_ms := (spoken_ms // step_ms + 1) * step_ms) < moment.at_ms:
+                spoken_ms = at_ms = await self._pass_silence(last_ms, at_ms, moment.at_ms)
+                await reach(self._clock, at_ms)
+                yield Tick(at_ms)
             await reach(self._clock, moment.at_ms)
-            last_ms = moment.at_ms
+            last_ms = spoken_ms = moment.at_ms
             yield Tick(last_ms, moment.trades, moment.candles)
-        if last_ms is not None:
-            at_ms = (last_ms // step_ms + 1) * step_ms
-            await reach(self._clock, at_ms)
-            yield Tick(at_ms)
+        at_ms = (last_ms // step_ms + 1) * step_ms
+        await reach(self._clock, at_ms)
+        yield Tick(at_ms)
 
     async def close(self) -> None:
         """Close every file. Safe to call twice and before `open`."""
@@ -114,7 +112,7 @@ class ReplaySource:
         settled_ms = last_ms + self._settings.settle_s * 1000
         if until_ms - last_ms <= self._settings.silence_s * 1000 or at_ms <= settled_ms:
             return at_ms
-        step_ms = self._settings.tick_s * 1000
+        step_ms = self._interval_ms
         landing_ms = max(at_ms, (until_ms - 1) // step_ms * step_ms)
         await self._clock.leap(max(0.0, landing_ms / 1000 - self._clock.wall().timestamp()))
         return landing_ms

@@ -44,14 +44,13 @@ class CandleSettings(BaseModel):
 class ReplaySettings(BaseModel):
     """What is replayed, and how silence is passed over.
 
-    `tick_s` is how often the source speaks when no row is due (as long as a candle). In a silence of more than
-    `silence_s` over all symbols it keeps speaking for `settle_s`, so that open signals resolve, and leaps over the rest.
+    In a silence of more than `silence_s` over all symbols time passes for `settle_s`, so that open signals resolve, and
+    leaps over the rest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: tuple[Path, ...] = ()
-    tick_s: Annotated[int, Field(ge=1, le=3_600)] = 10
     silence_s: Annotated[int, Field(ge=1)] = 900
     settle_s: Annotated[int, Field(ge=0)] = 600
 
