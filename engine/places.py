@@ -76,15 +76,17 @@ def read_toml(path: Path) -> tuple[dict[str, object], str]:
         line = raw.count(b"\n", 0, e.start) + 1
         raise ConfigError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as e:
-        raise ConfigError(f"{path}: {_where_toml_broke(str(e))}") from None
+        raise ConfigError(f"{path}: {_where_toml_broke(str(e), text)}") from None
     except (ValueError, RecursionError):
         raise ConfigError(f"{path}: a number is too long or a list too deep for a configuration") from None
 
 
-def _where_toml_broke(said: str) -> str:
+def _where_toml_broke(said: str, text: str) -> str:
     what, _, place = said.rpartition(" (at ")
     if not what:
         return said
+    if place.startswith("end"):
+        place = f"line {text.count(chr(10)) + 1}"
     line, _, column = place.rstrip(")").partition(", ")
     return f"{line}: {what}{f', at {column}' if column else ''}; text values need quotes, each key stands once"
 
