@@ -189,7 +189,7 @@ def _check(check: Check) -> Row:
     if not check.decides:
         body.append(Cell("  (stops nothing alone)", "$muted"))
     if check.remedy:
-        body.append(Cell(f"  → {said(check.remedy)}", "$muted"))
+        body.append(Cell(f"\n→ {said(check.remedy)}", "$muted"))
     return Row(label, tuple(body))
 
 
@@ -253,11 +253,10 @@ def _trader_facts(trader: TraderState, now: datetime) -> Section:
         row("successes", f"{trader.successes}  ", Cell(percent(rate), rate_style(rate))),
         row("latency p50", duration(trader.latency_p50)),
         row("latency p95", duration(trader.latency_p95)),
-        row("wanted why", trader.desired_why or NOTHING, wide=True),
-        row("health fact", trader.health_fact or NOTHING, wide=True),
-        row("breaker fact", trader.breaker_fact or NOTHING, wide=True),
     )
-    return Section("facts", Cell("Facts", "bold"), facts, paired=True)
+    wide = {"wanted why": trader.desired_why, "health fact": trader.health_fact, "breaker fact": trader.breaker_fact}
+    rows = (*facts, *(row(label, text, wide=True) for label, text in wide.items() if text))
+    return Section("facts", Cell("Facts", "bold"), rows, paired=True)
 
 
 def _positions(trader: TraderState, board: Board) -> Section:
@@ -277,7 +276,7 @@ def _signals(trader: TraderState, board: Board, now: datetime) -> Section:
     mine = [s for s in board.queue if s.trader == trader.name]
     rows = tuple(
         Row(
-            Cell(said(s.id, 12), "$muted"),
+            Cell(said(s.id, 24), "$muted"),
             (
                 Cell(f"{signal_sign(s.state).cell.text:<12}", signal_sign(s.state).style),
                 Cell(f"{since(s.received_at, now):>4} ", "$muted"),

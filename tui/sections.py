@@ -89,22 +89,23 @@ def lay(section: Section, width: int) -> list[Content]:
     if not section.paired or width < PAIRED_WIDTH_MIN:
         return _column(section.rows, width)
     half = (width - COLUMN_GAP) // 2
+    label_width = _label_width(section.rows, half)
     lines: list[Content] = []
     narrow: list[Row] = []
     for item in (*section.rows, None):
         if item is not None and not item.wide:
             narrow.append(item)
             continue
-        lines += _two_columns(narrow, half)
+        lines += _two_columns(narrow, half, label_width)
         narrow = []
         if item is not None:
-            lines += _column((item,), width, _label_width(section.rows, half))
+            lines += _column((item,), width, label_width)
     return lines
 
 
-def _two_columns(rows: list[Row], half: int) -> list[Content]:
+def _two_columns(rows: list[Row], half: int, label_width: int) -> list[Content]:
     split = (len(rows) + 1) // 2
-    columns = [_column(part, half, _label_width(rows, half)) for part in (rows[:split], rows[split:])]
+    columns = [_column(part, half, label_width) for part in (rows[:split], rows[split:])]
     height = max(len(column) for column in columns)
     left, right = (column + [Content("")] * (height - len(column)) for column in columns)
     return [Content.assemble(a.truncate(half, pad=True), " " * COLUMN_GAP, b) for a, b in zip(left, right, strict=True)]

@@ -176,7 +176,7 @@ def _answer(answer: Mapping[str, object]) -> Row:
     label = Cell(f"{'✓' if is_ok else '✗'} {rule_name(answer.get('rule', '?'))}", "$ok" if is_ok else "bold $error")
     fact = said(answer.get("fact") or answer.get("code") or NOTHING)
     remedy = said(answer.get("remedy") or "") if not is_ok else ""
-    body = (Cell(fact), Cell(f"  → {remedy}", "$muted")) if remedy else (Cell(fact),)
+    body = (Cell(fact), Cell(f"\n→ {remedy}", "$muted")) if remedy else (Cell(fact),)
     return Row(label, body)
 
 
@@ -245,7 +245,7 @@ def _attempt(attempt: Attempt, fills: list[Fill], sized: str) -> Section:
     ]
     rows += [row("lookup", lookup(kept)) for kept in attempt.evidence]
     rows += [
-        row(part, Cell(bar.ljust(BAR_WIDTH), "$accent"), f"  {length:>7}")
+        row(part, Cell(bar.ljust(BAR_WIDTH), "$muted" if part == "waiting" else "$accent"), f"  {length:>7}")
         for part, bar, length in waterfall(attempt.latency)
     ]
     title = Cell(f"Attempt {attempt.n}", "bold")

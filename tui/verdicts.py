@@ -222,13 +222,19 @@ def _rejected(story: Story) -> Why:
 
 def _failed(story: Story) -> Why:
     count = len(story.attempts)
-    each = "; ".join(f"{a.n} at {said(a.trader, 64)} {_stop(ending(a))}" for a in story.attempts)
-    tries = f"all {count} attempts" if count > 1 else "its attempt"
-    proof = f"{tries} ended without an order, each proven ({each})" if count else _reason(story)
+    if not count:
+        return Why(
+            "Did not trade", f"It failed: {_reason(story) or 'no reason was kept'}.", "R hands it in again", "$error"
+        )
+    last = story.attempts[-1]
+    tries = f"all {count} attempts ended without an order" if count > 1 else "its only attempt ended without an order"
+    are_proven = all(attempt.state in ENDED_WITHOUT_ORDER for attempt in story.attempts)
+    proof = (", each of them proven" if count > 1 else ", and that is proven") if are_proven else ""
+    which = "The last one" if count > 1 else "It"
     return Why(
         "Did not trade",
-        f"It failed: {proof or 'no reason was kept'}.",
-        "mend the last error's cause, then R hands it in again",
+        f"It failed: {tries}{proof}. {which}, at {said(last.trader, 64)}, {_stop(ending(last))}.",
+        "mend that cause, then R hands it in again",
         "$error",
     )
 

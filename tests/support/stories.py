@@ -1,16 +1,13 @@
-"""Sample signals with all that happened to them, and a bridge that records what a screen wishes for."""
+"""Sample signals with all that happened to them, and the traders, alerts and boards around them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from engine.core.board import Board, Check, EngineFacts, EngineState, ExecutionStatus, Headline, SignalRow, Story
-from engine.core.commands import Command, CommandKind, CommandState
-from engine.core.errors import SignalDeckError
 from engine.core.events import Alert, AlertState, Event, EventKind, Level, Severity, Signal, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.order import Attempt, Fill, Latency, OrderKind, OrderRequest, client_order_id
@@ -18,18 +15,6 @@ from engine.core.values import Action, Mode, Reason, Side, Vote
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SIGNAL_ID = "8f3a21c4d5e6f708"
-
-HOSTILE = [
-    "[red]not markup[/red] [/]",
-    "[@click=app.quit]press[/]",
-    "\x1b[2Jcleared \x1b]0;title\x07 \x9b31m",
-    "a\nb\tc\r\x00",
-    "\u202eright to left\u2069 zero\u200bwidth",
-    "漢字かな " * 40,
-    "[" * 300,
-    "long" * 2_500,
-    "\udce4 lone surrogate",
-]
 
 
 def at(seconds: float) -> datetime:
@@ -412,73 +397,3 @@ def a_status(*refused: str) -> ExecutionStatus:
             for gate, (yes, no, remedy) in gates.items()
         ),
     )
-
-
-class RecordingBridge:
-    """A bridge that tells what it was given and keeps every wish. `trouble` is raised where it is set."""
-
-    def __init__(self, *stories: Story, board: Board | None = None, read_only: bool = False) -> None:
-        self.read_only = read_only
-        self.operator = "maria"
-        self.stories = {story.signal.id: story for story in stories}
-        self.picture = board or a_board()
-        self.status: ExecutionStatus | None = None
-        self.wishes: list[tuple[CommandKind, str, str, dict[str, str], int | None]] = []
-        self.trouble: SignalDeckError | None = None
-        self.answer = (CommandState.DONE, "done")
-        self._change = 1
-
-    def tell(self, story: Story) -> None:
-        """Let something be committed: `story` is how it looks afterwards."""
-        self.stories[story.signal.id] = story
-        self._change += 1
-
-    def show(self, board: Board) -> None:
-        """Let something be committed: `board` is how it looks afterwards."""
-        self.picture = board
-        self._change += 1
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def change(self) -> int:
-        self._fail()
-        return self._change
-
-    async def board(self) -> Board:
-        self._fail()
-        return self.picture
-
-    async def story(self, signal_id: str) -> Story | None:
-        self._fail()
-        return self.stories.get(signal_id)
-
-    async def event(self, seq: int) -> Event | None:
-        self._fail()
-        return next((e for story in self.stories.values() for e in story.events if e.seq == seq), None)
-
-    async def readiness(self) -> ExecutionStatus | None:
-        self._fail()
-        return self.status
-
-    async def wish(
-        self,
-        kind: CommandKind,
-        target: str = "",
-        *,
-        why: str = "",
-        args: Mapping[str, str] | None = None,
-        expected_version: int | None = None,
-    ) -> Command:
-        self._fail()
-        self.wishes.append((kind, target, why, dict(args or {}), expected_version))
-        state, result = self.answer
-        n = len(self.wishes)
-        return Command(
-            n, f"r{n}", kind, self.operator, NOON, target, why, dict(args or {}), expected_version, state, result
-        )
-
-    def _fail(self) -> None:
-        if self.trouble is not None:
-            raise self.trouble

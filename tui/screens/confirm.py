@@ -44,7 +44,7 @@ _DIALOG_CSS = """
     {name} {{ align: center middle; background: $background 60%; }}
     {name} > #box {{
         width: 68; max-width: 94%; height: auto; max-height: 94%;
-        background: $surface; padding: 1 2; border-left: thick $accent;
+        background: $panel; padding: 1 2; border-left: thick $accent;
         scrollbar-size-vertical: 1;
     }}
     {name}.mild > #box {{ border-left: thick $warning; }}
@@ -55,7 +55,7 @@ _DIALOG_CSS = """
     {name} #scope {{ height: auto; margin-bottom: 1; }}
     {name} #consequence {{ height: auto; color: $text-muted; margin-bottom: 1; }}
     {name} .label {{ height: auto; color: $text-muted; }}
-    {name} Input {{ margin-bottom: 1; background: $panel; }}
+    {name} Input {{ margin-bottom: 1; background: $background; }}
     {name} .objection {{ height: auto; color: $text-error; display: none; margin-bottom: 1; }}
     {name} #answers {{ height: 1; align-horizontal: right; }}
     {name} #answers Button {{ margin-left: 2; }}

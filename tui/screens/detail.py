@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,6 +60,7 @@ class Sheet(Widget):
     def __init__(self, section: Section) -> None:
         super().__init__(id=f"section-{section.key}")
         self._section = section
+        self._laid: tuple[int, list[Content]] = (-1, [])  # for this width
         self._dress()
 
     @property
@@ -70,6 +72,7 @@ class Sheet(Widget):
         if section == self._section:
             return
         self._section = section
+        self._laid = (-1, [])
         self._dress()
         self.refresh(layout=True)
 
@@ -80,11 +83,12 @@ class Sheet(Widget):
         return len(self._lines(width))
 
     def _lines(self, width: int) -> list[Content]:
-        section = self._section
-        head = [section.title]
-        if section.note:
-            head.append(Cell(f"  {section.note}", "$muted"))
-        return [content(head).truncate(max(width, 1), ellipsis=True), *lay(section, width)]
+        if self._laid[0] != width:
+            section = self._section
+            head = [section.title, Cell(f"  {section.note}" if section.note else "", "$muted")]
+            title = content(head).truncate(max(width, 1), ellipsis=True)
+            self._laid = (width, [title, *lay(section, width)])
+        return self._laid[1]
 
     def _dress(self) -> None:
         tone = self._section.tone.removeprefix("bold ").removeprefix("$")
@@ -128,7 +132,7 @@ class DetailScreen(Screen[None]):
         self.picture: Board | None = None
         self._change: int | None = None
         self._trouble = ""
-        self._is_asking = False
+        self._looking = asyncio.Lock()
 
     @property
     def trail(self) -> tuple[str, ...]:
@@ -158,22 +162,20 @@ class DetailScreen(Screen[None]):
 
     async def look(self) -> None:
         """Gather if anything changed, then draw. Trouble with the store is shown and asked again later."""
-        if not self.is_current or self._is_asking:
-            return
-        self._is_asking = True
-        try:
-            change = await self.bridge.change()
-            if change != self._change or self._trouble or self.is_asking_always:
-                self.picture = await self.bridge.board()
-                await self.gather()
-                self._change = change
-            self._trouble = ""
-        except SignalDeckError as error:
-            self._trouble = said(str(error), 120) or type(error).__name__
-        finally:
-            self._is_asking = False
-        if self.is_attached:
-            await self._draw()
+        async with self._looking:  # a tick and an answered wish may come together
+            if not self.is_current:
+                return
+            try:
+                change = await self.bridge.change()
+                if change != self._change or self._trouble or self.is_asking_always:
+                    self.picture = await self.bridge.board()
+                    await self.gather()
+                    self._change = change
+                self._trouble = ""
+            except SignalDeckError as error:
+                self._trouble = said(str(error), 120) or type(error).__name__
+            if self.is_attached:
+                await self._draw()
 
     @property
     def now(self) -> datetime:
@@ -295,4 +297,5 @@ class DetailScreen(Screen[None]):
             if self.is_attached:
                 self.pending = ""
         self._change = None
-        await self.look()
+        if self.is_attached:
+            self.call_later(self.look)

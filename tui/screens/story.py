@@ -61,14 +61,19 @@ class StoryScreen(DetailScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         allowed = super().check_action(action, parameters)
-        if not allowed or action not in _APPLIES:
-            return allowed
-        if self.story is None:
+        if not allowed or self.story is None:
+            return None if allowed and action in _NEEDS_STORY else allowed
+        signal = self.story.signal
+        is_review = signal.state is SignalState.NEEDS_REVIEW
+        if action in _REVIEW_ONLY:
+            return is_review
+        if is_review and action in _APPLIES:
+            return False  # a review is answered: neither key would do anything
+        if action == "open_trader":
+            return True if self._trader else None
+        if action == "cancel" and signal.cancel_requested:
             return None
-        state = self.story.signal.state
-        if action in {"name_order", "declare_absent"}:
-            return state is SignalState.NEEDS_REVIEW
-        return True if state in _APPLIES[action] and self._applies(action) else None
+        return True if signal.state in _APPLIES.get(action, frozenset(SignalState)) else None
 
     def action_retry(self) -> None:
         if self.story is not None:
@@ -112,12 +117,12 @@ class StoryScreen(DetailScreen):
     async def _name_order(self) -> None:
         if self.story is None:
             return
-        signal, at = self.story.signal, self._trader or "the venue"
+        signal, trader = self.story.signal, self._trader
         answers = await self.app.push_screen_wait(
             AskText(
                 "Name the order",
                 self._scope(),
-                f"Look at {at}'s own page. The engine asks the venue about the order that you name, and looks after it.",
+                f"Look at the venue's own page ({trader or 'its trader'}). The engine asks the venue about the order that you name, and looks after it.",
                 [
                     Question("order", "The venue's order id", "as the venue shows it", objection=_not_an_order_id),
                     Question("why", "Where you saw it", "such as: open orders on the venue's page"),
@@ -142,12 +147,12 @@ class StoryScreen(DetailScreen):
     async def _declare_absent(self) -> None:
         if self.story is None:
             return
-        signal, at = self.story.signal, self._trader or "the venue"
+        signal, trader = self.story.signal, self._trader
         answers = await self.app.push_screen_wait(
             AskText(
                 "Declare that there is no order",
                 self._scope(),
-                f"Look at {at}'s own page first: open orders, order history, trades. "
+                f"Look at the venue's own page first ({trader or 'its trader'}): open orders, order history, trades. "
                 "If an order is there after all, the next attempt doubles it.",
                 [
                     Question("name", "Your name", preset=self.bridge.operator),
@@ -174,15 +179,6 @@ class StoryScreen(DetailScreen):
                 )
             )
 
-    def _applies(self, action: str) -> bool:
-        if self.story is None:
-            return False
-        return bool(self._trader) if action == "open_trader" else not (action == "cancel" and self._is_leaving)
-
-    @property
-    def _is_leaving(self) -> bool:
-        return self.story is not None and self.story.signal.cancel_requested
-
     @property
     def _trader(self) -> str:
         if self.story is None:
@@ -198,15 +194,13 @@ class StoryScreen(DetailScreen):
         return f"{signal.side} {quantity}{clean(signal.symbol, 24)}  ({signal.id})"
 
 
-# In which states an action makes sense. A review is answered, not cancelled or retried.
+# In which states an action makes sense.
 _APPLIES: Final[Mapping[str, frozenset[SignalState]]] = {
     "retry": RETRYABLE_SIGNALS,
     "cancel": OPEN_SIGNALS - {SignalState.NEEDS_REVIEW},
-    "name_order": frozenset({SignalState.NEEDS_REVIEW}),
-    "declare_absent": frozenset({SignalState.NEEDS_REVIEW}),
-    "open_trader": frozenset(SignalState),
-    "copy_json": frozenset(SignalState),
 }
+_REVIEW_ONLY: Final = frozenset({"name_order", "declare_absent"})
+_NEEDS_STORY: Final = frozenset({*_APPLIES, *_REVIEW_ONLY, "open_trader", "copy_json"})
 
 
 def _not_an_order_id(text: str) -> str:
