@@ -59,6 +59,10 @@ class ConservativeScalping:
         half_width = upper.item(-1) - middle.item(-1)
         if not half_width > 0.0:
             return self._hold("the band has no width")
+        reach = -middle.item(-1) / half_width
+        told = f"{reach:+.2f} half band widths off the middle"
+        if not abs(reach) >= 1.0:
+            return self._hold(told)  # what the other two say cannot change that
         volume = window.volume.sum().item()
         if not volume > 0.0:
             return self._hold("nothing was traded")
@@ -66,14 +70,12 @@ class ConservativeScalping:
         if 0.0 in quick[-set_to.smoothing :].tolist() and self._has_no_height(window):
             return self._hold("the range has no height")  # there %K is undefined, and TA-Lib says 0
         typical = (window.high + window.low + window.close) / 3.0
-        average = (typical.dot(window.volume) / volume).item()
-        reach, stochastic = -middle.item(-1) / half_width, slow.item(-1)
-        distance = (1.0 - average / last) / half_width * set_to.band_width
-        why = f"{reach:+.2f} half band widths off the middle, %D {stochastic:.1f}, VWAP {average:.6g}, close {last:.6g}"
+        average, stochastic = (typical.dot(window.volume) / volume).item(), slow.item(-1)
+        why = f"{told}, %D {stochastic:.1f}, VWAP {average:.6g}, close {last:.6g}"
         way = 1.0 if reach < 0 else -1.0  # against the move
         depth = ((50.0 - stochastic) * way - 50.0 + set_to.stochastic_edge) / set_to.stochastic_edge
-        reach, distance = abs(reach), -distance * way
-        if not (reach >= 1.0 and depth >= 0.0 and distance > 0.0):
+        reach, distance = abs(reach), (average / last - 1.0) * way / half_width * set_to.band_width
+        if not (depth >= 0.0 and distance > 0.0):
             return self._hold(why)
         confidence = (sureness(reach, HALF) + HALF + HALF * min(1.0, depth) + sureness(distance, HALF)) / 3
         return Vote(self.name, Action.BUY if way > 0 else Action.SELL, confidence, why, self.default_weight)

@@ -115,8 +115,8 @@ def test_conservative_scalping_holds_without_volume() -> None:
 
 
 def test_conservative_scalping_does_not_take_a_range_without_height_for_an_oversold_one() -> None:
-    # Four low candles in the band, then nothing moves: TA-Lib calls %K of nothing 0, which is no low price.
-    close = np.concatenate((a_wave(40), np.full(4, 99.0), np.full(16, 98.9)))
+    # Nothing moves for long, then two candles fall: TA-Lib calls the %K of the still ones 0, which is no low price.
+    close = np.concatenate((a_wave(40), np.full(18, 99.0), [98.0, 97.0]))
     window = a_window(close, spread=0.0)
     vote = CONSERVATIVE.vote(window)
     assert (vote.action, vote.why) == (Action.HOLD, "the range has no height")
