@@ -242,6 +242,26 @@ def test_an_open_breaker_sends_nothing_and_lets_one_order_out_after_a_good_read(
     on_a_bench(story)
 
 
+def test_an_order_from_before_the_opening_is_not_taken_for_the_probe() -> None:
+    async def story(bench: Bench) -> None:
+        bench.inner.will_take(20.0)
+        early = asyncio.create_task(bench.guard.place(an_order()))
+        await bench.clock.sleep(0.0)
+        await bench.fail_orders(5)
+        await bench.clock.sleep(5.0)
+        await bench.guard.venue_time()
+        bench.inner.will_take(50.0)
+        probe = asyncio.create_task(bench.guard.place(an_order()))
+        await early
+        assert bench.guard.is_half_open
+        with pytest.raises(Unsent):
+            await bench.guard.place(an_order())
+        await probe
+        assert bench.guard.accepts_orders
+
+    on_a_bench(story, GuardSettings(order_s=100.0, breaker=BreakerSettings(open_s=5.0)))
+
+
 def test_a_cancel_passes_an_open_breaker() -> None:
     async def story(bench: Bench) -> None:
         await bench.fail_orders(5)

@@ -17,7 +17,8 @@ from engine.core.order import OrderRequest, OrderStatus
 from engine.core.values import Side
 from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
 from engine.exchanges.paper import PaperLedger, PaperSettings, WeatherSettings
-from engine.exchanges.paper.matching import derive_rules, share, taker_price
+from engine.exchanges.paper.books import Terms
+from engine.exchanges.paper.matching import Slice, derive_rules, share, taker_price
 from tests.support.exchange import BEGAN, PRICE, SYMBOL, WHOLE, Stand, a_lookup, a_stand, an_order, on_virtual_time
 
 IN_THREE = PaperSettings(part_rate=1.0, parts_max=3, part_gap_s=0.5, slippage=Decimal(0))
@@ -104,6 +105,16 @@ def test_a_limit_order_that_crosses_at_once_gets_the_better_price() -> None:
     on_virtual_time(story())
 
 
+def test_slippage_never_takes_an_order_beyond_its_limit() -> None:
+    async def story() -> None:
+        async with a_stand(PaperSettings(part_rate=0.0, slippage=Decimal("0.01"))) as stand:
+            for _ in range(10):
+                report = await stand.exchange.place(an_order(price=PRICE))
+                assert (report.status, report.average_price) == (OrderStatus.FILLED, PRICE)
+
+    on_virtual_time(story())
+
+
 @pytest.mark.parametrize(("side", "now"), [(Side.BUY, 50_101), (Side.SELL, 49_899)])
 def test_an_order_is_refused_when_the_price_has_moved_beyond_the_slippage_limit(side: Side, now: int) -> None:
     async def story() -> None:
@@ -134,6 +145,47 @@ def test_the_rest_of_an_order_is_closed_when_the_price_moves_beyond_the_slippage
     on_virtual_time(story())
 
 
+def test_an_order_holds_its_cost_and_its_fee() -> None:
+    async def story() -> None:
+        async with a_stand() as stand:
+            await stand.exchange.place(an_order(quantity="0.01", price=Decimal(40_000)))
+            assert (await stand.exchange.balances())["USDT"].used == Decimal("400.4")
+            with pytest.raises(Refused) as refused:  # it would fit, but for the fee
+                await stand.exchange.place(an_order(quantity="0.24", price=Decimal(40_000)))
+            assert refused.value.kind is RefusalKind.FUNDS
+
+    on_virtual_time(story())
+
+
+def test_an_order_ends_where_the_money_ends() -> None:
+    async def story() -> None:
+        poor = PaperSettings(part_rate=1.0, slippage=Decimal(0), start_quote=Decimal(501))
+        async with a_stand(poor) as stand:
+            request = an_order(quantity="0.01")
+            first = await stand.exchange.place(request)
+            stand.price(90_000)
+            await stand.clock.sleep(5.0)
+            (order,) = await stand.ledger.orders()
+            assert (order.status, order.filled) == (OrderStatus.CLOSED, first.filled_quantity)
+            assert order.why == "the money ran out"
+
+    on_virtual_time(story())
+
+
+def test_the_books_never_trade_more_than_is_left() -> None:
+    async def story() -> None:
+        async with a_stand() as stand:
+            placed = await stand.exchange.place(an_order(quantity="0.01", price=Decimal(40_000)))
+            terms = Terms("acct", WHOLE)
+            for _ in range(2):
+                part = Slice(Decimal(40_000), Decimal("0.007"))
+                order = await stand.ledger.trade(placed.venue_order_id, part, BEGAN, terms)
+            assert (order.filled, order.status) == (Decimal("0.01"), OrderStatus.FILLED)
+            assert await stand.ledger.trade(placed.venue_order_id, part, BEGAN, terms) == order
+
+    on_virtual_time(story())
+
+
 def test_a_filled_orders_id_is_taken_again_and_an_open_ones_is_not() -> None:
     async def story() -> None:
         async with a_stand() as stand:
@@ -143,7 +195,7 @@ def test_a_filled_orders_id_is_taken_again_and_an_open_ones_is_not() -> None:
             assert len((await stand.ledger.orders_by_client_id())[request.client_order_id]) == 2
             resting = an_order(price=Decimal(40_000))
             await stand.exchange.place(resting)
-            with pytest.raises(Doubtful):
+            with pytest.raises(Doubtful, match="has this client id: acct-3"):
                 await stand.exchange.place(resting)
 
     on_virtual_time(story())

@@ -78,6 +78,23 @@ def test_a_lost_answer_is_doubtful_and_an_order() -> None:
     on_virtual_time(story())
 
 
+def test_losses_on_the_way_there_and_back_are_drawn_apart() -> None:
+    async def story() -> None:
+        async with a_stand(weather=WeatherSettings(lost_before_rate=0.5, lost_after_rate=0.5)) as stand:
+            doubtful: list[str] = []
+            for _ in range(100):
+                request = an_order(quantity="0.0001")
+                try:
+                    await stand.exchange.place(request)
+                except Doubtful:
+                    doubtful.append(request.client_order_id)
+            known = [client_order_id for client_order_id in doubtful if await is_known(stand, client_order_id)]
+            assert 60 < len(doubtful) < 90
+            assert 10 < len(known) < 40
+
+    on_virtual_time(story())
+
+
 @pytest.mark.parametrize(("late_s", "is_taken"), [(8.0, False), (3.0, True)])
 def test_a_late_request_meets_the_fence(late_s: float, is_taken: bool) -> None:
     async def story() -> None:

@@ -59,6 +59,14 @@ def test_slow_answers_open_it_at_four_in_five() -> None:
     assert opened.fact == "5 of the last 6 orders took over 5 s"
 
 
+def test_four_slow_answers_in_five_are_enough() -> None:
+    breaker = after("o")
+    for n in range(4):
+        assert breaker.state is BreakerState.CLOSED
+        breaker = record(breaker, Outcome.OK, 5.1, 1.0 + n)
+    assert breaker.state is BreakerState.OPEN
+
+
 def test_an_answer_at_exactly_the_limit_is_not_slow() -> None:
     assert after("ooooo", duration_s=5.0).state is BreakerState.CLOSED
 
