@@ -156,8 +156,14 @@ def readiness_sections(status: ExecutionStatus, now: datetime) -> tuple[Section,
     deciding = [check for check in refused if check.decides]
     if status.ready:
         word, tone = "READY", "$ok"
-        told = f"A signal made now could be sent: {_gates(len(status.checks))} between a candle and a fill were asked"
-        told += f"; {len(refused)} say no, none of which stops it alone." if refused else ", and all say yes."
+        were = "was" if len(status.checks) == 1 else "were"
+        told = f"A signal made now could be sent: {_gates(len(status.checks))} between a candle and a fill {were} asked"
+        noes = (
+            "one says no, which alone stops nothing"
+            if len(refused) == 1
+            else f"{len(refused)} say no, none of which decides"
+        )
+        told += f"; {noes}." if refused else ", and all say yes."
     else:
         word, tone = "NOT READY", "$error"
         says = "says" if len(deciding) == 1 else "say"

@@ -15,6 +15,7 @@ from engine.core.commands import Command, CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from engine.core.events import Event
 from tests.support.stories import NOON, a_board
+from tui.screens.detail import DetailScreen, Sheet
 from tui.themes import DEFAULT, shipped
 
 HOSTILE = [
@@ -154,11 +155,12 @@ async def press(app: Showing, pilot: Pilot[None], *keys: str) -> None:
 
 
 async def settled(app: Showing, pilot: Pilot[None]) -> None:
-    """Wait until every message is handled and no wish is under way."""
-    await pilot.pause()
+    """Wait until no wish is under way, every message is handled, and the top screen has drawn what it tells."""
     while any(worker.group == "wishes" and worker.is_running for worker in app.workers):
         await pilot.pause()
     await pilot.pause()
+    while isinstance(app.screen, DetailScreen) and not app.screen.query(Sheet):
+        await pilot.pause()
 
 
 def text_of(app: Showing) -> str:
