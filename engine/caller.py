@@ -6,13 +6,15 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from engine.core.board import ExecutionStatus
-from engine.core.commands import Command, NewCommand
 from engine.core.errors import BadInput, NotThere
 from engine.core.intake import Taken
 from engine.wire import LINE_BYTES_MAX, command_from, decode, encode, error_from, status_from, taken_from
+
+if TYPE_CHECKING:
+    from engine.core.board import ExecutionStatus
+    from engine.core.commands import Command, NewCommand
 
 ANSWER_BYTES_MAX: Final = 8 * LINE_BYTES_MAX
 

@@ -17,14 +17,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core import errors
-from engine.core.board import Check, ExecutionStatus
-from engine.core.commands import Command, CommandKind, CommandState, NewCommand
 from engine.core.errors import BadInput, SignalDeckError
 from engine.core.intake import Taken
 from engine.core.text import clean
+
+if TYPE_CHECKING:  # else imported where they are used: a command that hands in a signal meets neither
+    from engine.core.board import ExecutionStatus
+    from engine.core.commands import Command, NewCommand
 
 LINE_BYTES_MAX: Final = 2 * 1024 * 1024
 SIGNALS_MAX: Final = 1_000  # in one request
@@ -136,6 +138,8 @@ def _time(raw: Mapping[str, object], name: str) -> datetime:
 
 def read_command(raw: object) -> NewCommand:
     """Return the wish that a request carries. Raises BadInput."""
+    from engine.core.commands import CommandKind, NewCommand
+
     if not isinstance(raw, dict):
         raise BadInput("command", "not a JSON object")
     kind = str(raw.get("kind", ""))
@@ -160,6 +164,8 @@ def read_command(raw: object) -> NewCommand:
 
 def command_from(raw: Mapping[str, object]) -> Command:
     """Return the kept wish that an answer carries."""
+    from engine.core.commands import Command, CommandState
+
     new = read_command(raw)
     number, finished = raw.get("id"), raw.get("finished_at")
     return Command(
@@ -187,6 +193,8 @@ def taken_from(raw: object) -> list[Taken]:
 
 def status_from(raw: object) -> ExecutionStatus:
     """Return the diagnosis that an answer carries."""
+    from engine.core.board import Check, ExecutionStatus
+
     said = raw if isinstance(raw, dict) else {}
     checks = said.get("checks")
     return ExecutionStatus(

@@ -1,42 +1,51 @@
 """The `signaldeck` command.
 
-Its start is part of handing in a signal, so nothing heavy is imported before a command is known.
+Its start is part of handing in a signal, so only the commands that the command line names are imported.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import typer
 
 from engine.core.errors import SignalDeckError
-from tui.commands.alerts import alerts
-from tui.commands.configuring import configuring
-from tui.commands.errors import errors
-from tui.commands.exporting import add_export
 from tui.commands.frame import alone, complain, exit_code_for
-from tui.commands.running import add_run, deck
-from tui.commands.signals import signals
-from tui.commands.status import add_status
-from tui.commands.switches import add_switches
-from tui.commands.traders import traders
+from tui.commands.planning import deck
 
-GROUPS: Final = (signals, traders, alerts, errors, configuring)
 MANY: Final = "--replay"  # takes all the paths that follow it
 
+# The first word of a command, and which module adds it: a group of that name, or a function add_<word>.
+COMMANDS: Final[Mapping[str, str]] = {
+    "run": "planning",
+    "signal": "signals",
+    "trader": "traders",
+    "alert": "alerts",
+    "error": "errors",
+    "halt": "switches",
+    "release": "switches",
+    "status": "status",
+    "doctor": "status",
+    "export": "exporting",
+    "config": "configuring",
+}
 
-def build() -> typer.Typer:
-    """Return the whole command."""
+
+def build(words: Collection[str] = ()) -> typer.Typer:
+    """Return the command line with the commands that `words` names; with all of them if it names none."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     alone(app)(deck)
-    add_run(app)
-    for group in GROUPS:
-        app.add_typer(group)
-    add_switches(app)
-    add_status(app)
-    add_export(app)
+    named = [word for word in COMMANDS if word in words] or list(COMMANDS)
+    for word in named:
+        module = importlib.import_module(f"tui.commands.{COMMANDS[word]}")
+        add = getattr(module, f"add_{word}", None)
+        if add is not None:
+            add(app)
+        else:
+            app.add_typer(getattr(module, COMMANDS[word]))
     return app
 
 
@@ -59,8 +68,9 @@ def spread(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    arguments = spread(sys.argv[1:])
     try:
-        build()(args=spread(sys.argv[1:]), prog_name="signaldeck")
+        build(arguments)(args=arguments, prog_name="signaldeck")
     except SignalDeckError as e:
         complain(str(e))
         sys.exit(exit_code_for(e))

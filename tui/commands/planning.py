@@ -1,4 +1,4 @@
-"""From options and configuration to what is to run."""
+"""`signaldeck` and `signaldeck run`: from options and configuration to what is to run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from engine.core.errors import BadInput, ConfigError
 from engine.places import Named, default_db, find_db, make_private_folder
+from tui.commands.frame import command, leave
 
 if TYPE_CHECKING:
     from engine.config import Loaded
@@ -40,6 +41,27 @@ class RunOptions(DeckOptions):
         float | None,
         typer.Option("--for", metavar="S", min=0, help="drain and end after S seconds of this machine's time"),
     ] = None
+
+
+def deck(named: Named, options: DeckOptions) -> None:
+    """Open the dashboard with the engine inside; without a configuration, a demo."""
+    from tui.commands.running import run
+
+    leave(run(make_run(named, options), headless=False))
+
+
+def add_run(app: typer.Typer) -> None:
+    """Add `run` to `app`."""
+    command(app, "run")(run_engine)
+
+
+def run_engine(named: Named, options: RunOptions) -> None:
+    """Run the engine alone, with --headless; without it, under the dashboard."""
+    from tui.commands.running import run
+
+    if options.seconds is not None and not options.headless:
+        raise BadInput("--for", "only an engine without a screen ends by itself", "add --headless")
+    leave(run(make_run(named, options), headless=options.headless, seconds=options.seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,12 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadInput
-from engine.places import Named, default_config
-from tui.commands.frame import Exit, command, complain, leave, operator, say
+from engine.places import default_config
+from tui.commands.frame import Exit, complain, operator, say
 from tui.commands.leaving import CLOSE_S, Leaving
-from tui.commands.planning import DeckOptions, Run, RunOptions, make_run
+from tui.commands.planning import Run
 
 if TYPE_CHECKING:
-    import typer
-
     from engine.store.base import Reader
     from engine.wiring import EngineThread
     from tui.app import SignalDeckApp
@@ -28,27 +26,11 @@ GC_THRESHOLDS: Final = (50_000, 20, 100)
 SLOW_START_S: Final = 2.0
 
 
-def add_run(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    command(app, "run")(run)
-
-
-def deck(named: Named, options: DeckOptions) -> None:
-    """Open the dashboard with the engine inside; without a configuration, a demo."""
-    planned = make_run(named, options)
+def run(planned: Run, *, headless: bool, seconds: float | None = None) -> int:
+    """Run what was planned, with or without a screen; the exit code."""
     _keep_private()
     _start_log(planned)
-    leave(run_dashboard(planned))
-
-
-def run(named: Named, options: RunOptions) -> None:
-    """Run the engine alone, with --headless; without it, under the dashboard."""
-    if options.seconds is not None and not options.headless:
-        raise BadInput("--for", "only an engine without a screen ends by itself", "add --headless")
-    planned = make_run(named, options)
-    _keep_private()
-    _start_log(planned)
-    leave(run_headless(planned, options.seconds) if options.headless else run_dashboard(planned))
+    return run_headless(planned, seconds) if headless else run_dashboard(planned)
 
 
 def _keep_private() -> None:

@@ -22,8 +22,12 @@ RECENT_ATTEMPTS: Final = 500  # over which the parts of the latency are measured
 
 
 def add_status(app: typer.Typer) -> None:
-    """Add the two commands to `app`."""
+    """Add `status` to `app`."""
     command(app, "status")(status)
+
+
+def add_doctor(app: typer.Typer) -> None:
+    """Add `doctor` to `app`."""
     command(app, "doctor")(doctor)
 
 

@@ -19,9 +19,13 @@ class WhyOptions:
     why: Annotated[str, typer.Option(help="shown wherever the halt is")] = ""
 
 
-def add_switches(app: typer.Typer) -> None:
-    """Add the two commands to `app`."""
+def add_halt(app: typer.Typer) -> None:
+    """Add `halt` to `app`."""
     command(app, "halt")(halt)
+
+
+def add_release(app: typer.Typer) -> None:
+    """Add `release` to `app`."""
     command(app, "release")(release)
 
 
