@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from engine.core.board import ExecutionStatus
-from engine.core.commands import Command, NewCommand
 from engine.core.errors import BadInput
 from engine.core.values import NewSignal
+
+if TYPE_CHECKING:  # named in signatures alone; whoever only hands in a signal must not wait for them
+    from engine.core.board import ExecutionStatus
+    from engine.core.commands import Command, NewCommand
 
 RESERVED_SOURCES: Final = frozenset({"exit"})  # the engine's own exits, found again by this name
 
