@@ -97,7 +97,7 @@ def _round(seconds: float, *, dashboard: bool) -> list[float]:
         if dashboard:
             terminal = Terminal([sys.executable, "-m", "tui.cli", *words], 120, 40)
             try:
-                given = asyncio.run(_hand_in(db, seconds))
+                given = asyncio.run(hand_in(db, seconds))
             finally:
                 terminal.signal(signal.SIGTERM)
                 if terminal.wait(20) is None:
@@ -109,14 +109,15 @@ def _round(seconds: float, *, dashboard: bool) -> list[float]:
                 stderr=subprocess.DEVNULL,
             )
             try:
-                given = asyncio.run(_hand_in(db, seconds))
+                given = asyncio.run(hand_in(db, seconds))
             finally:
                 child.terminate()
                 child.wait(20)
-        return _look_up(db, given)
+        return latencies(db, given)
 
 
-async def _hand_in(db: Path, seconds: float) -> dict[str, float]:
+async def hand_in(db: Path, seconds: float, rate: int = RATE) -> dict[str, float]:
+    """Wait for the engine, hand in `rate` signals a second, and return when each was handed over, by signal id."""
     clients = [ControlClient(socket_path(db)) for _ in range(CONNECTIONS)]  # each answers one request at a time
     until = time.monotonic() + 30
     while True:
@@ -141,8 +142,8 @@ async def _hand_in(db: Path, seconds: float) -> dict[str, float]:
             given[taken.signal_id] = began
 
     begin = time.monotonic()
-    for number in range(int(seconds * RATE)):
-        await asyncio.sleep(max(0.0, begin + number / RATE - time.monotonic()))
+    for number in range(int(seconds * rate)):
+        await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
         sent.add(asyncio.create_task(one(number)))
     await asyncio.gather(*sent)
     await asyncio.sleep(2.0)
@@ -151,7 +152,8 @@ async def _hand_in(db: Path, seconds: float) -> dict[str, float]:
     return given
 
 
-def _look_up(db: Path, given: dict[str, float]) -> list[float]:
+def latencies(db: Path, given: dict[str, float]) -> list[float]:
+    """Return the seconds from each signal's handing over to the venue's acceptance of its order."""
     with closing(sqlite3.connect(db)) as store:
         signal_of = dict(store.execute("SELECT client_order_id, signal_id FROM attempt"))
     with closing(sqlite3.connect(f"{db}.paper")) as books:
