@@ -16,7 +16,7 @@ from engine.core.intake import RESERVED_SOURCES
 from engine.core.values import Mode
 from engine.engine import Crew, Engine, EngineParts, ExitCode
 from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
-from engine.exchanges.guarded import Guarded
+from engine.exchanges.guarded import Guarded, GuardSettings
 from engine.log import logger
 from engine.market.base import MarketSource
 from engine.market.candles import CandleBuilder
@@ -144,7 +144,11 @@ class _Builder:
         options = {"paper": trader.paper, "weather": trader.weather, "ccxt": trader.ccxt}
         adapter = kind(Account(trader.name, trader.exchange, options), around)
         exchange = Guarded(
-            adapter, clock=self.clock, chance=self.chance, settings=settings.guard, on_breaker=lambda _: self._woken()
+            adapter,
+            clock=self.clock,
+            chance=self.chance,
+            settings=GuardSettings(breaker=settings.breaker),
+            on_breaker=lambda _: self._woken(),
         )
         world = TraderWorld(
             self.store,
