@@ -131,6 +131,11 @@ class Engine:
     def state(self, state: EngineState) -> None:
         self._parts.situation.state = state
 
+    @property
+    def store(self) -> Store:
+        """Return the store, for reading."""
+        return self._parts.store
+
     # life
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[], Awaitable[None]] | None = None) -> ExitCode:
