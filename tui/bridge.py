@@ -58,11 +58,19 @@ class Bridge(Protocol):
 class OtherLoop:
     """An engine that runs on another thread's loop, as something that this loop can wait for.
 
-    Nothing here blocks: an answer that does not come within `ANSWER_S_MAX` is a NotThere, and so is a loop that is gone.
+    Nothing here blocks: an answer that does not come within `answer_s_max` is a NotThere, and so is a loop that is gone.
     """
 
-    def __init__(self, service: EngineService, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
-        self._service, self._loop, self._clock = service, loop, clock
+    def __init__(
+        self,
+        service: EngineService,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock | None = None,
+        *,
+        answer_s_max: float = ANSWER_S_MAX,
+    ) -> None:
+        self._service, self._loop, self._clock = service, loop, clock or SystemClock()
+        self._answer_s_max = answer_s_max
 
     async def hand_in(self, requests: list[Mapping[str, object]]) -> list[Taken]:
         return await self._over_there(self._service.hand_in(requests))
@@ -80,10 +88,10 @@ class OtherLoop:
             work.close()
             raise NotThere("the engine has stopped") from None
         try:
-            async with self._clock.timeout(ANSWER_S_MAX):
+            async with self._clock.timeout(self._answer_s_max):
                 return await asyncio.shield(asyncio.wrap_future(future))  # whoever stops waiting undoes nothing
         except TimeoutError:
-            raise NotThere(f"the engine did not answer within {ANSWER_S_MAX:.0f} s; it may still obey") from None
+            raise NotThere(f"the engine did not answer within {self._answer_s_max:g} s; it may still obey") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,10 +87,10 @@ def chart(
     if width <= 0 or height <= 0:
         return Content("")
     points = downsample(values, width)
-    if width < WIDTH_MIN or height < HEIGHT_MIN:
-        return _sentence("no room for a chart", width, height, palette)
     if len(points) < 2:
         return _sentence("the chart needs two minutes with attempts", width, height, palette)
+    if width < WIDTH_MIN or height < HEIGHT_MIN:
+        return _sentence("no room for a chart", width, height, palette)
     figure = _figure(width, height, scale)
     _frame(figure, len(values), scale, along)
     places, heights = zip(*points, strict=True)

@@ -68,7 +68,7 @@ def some_facts(**changes: Any) -> EngineFacts:
     facts = EngineFacts(
         Mode.DEMO, EngineState.RUNNING, 3, 4711, before(3600), before(0.3), before(0.3), feed_last_at=before(0.3)
     )
-    return replace(facts, feed="synthetic", feed_symbols=6, candles=1800, **changes)
+    return replace(replace(facts, feed="synthetic", feed_symbols=6, candles=1800), **changes)
 
 
 def a_row(number: int, state: str = "new", **changes: Any) -> SignalRow:

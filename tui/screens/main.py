@@ -198,6 +198,8 @@ class MainScreen(Screen[None]):
             self._arrange(is_maximised=self.deck.view.is_maximised)
             self._drawn_at = None
             self.call_after_refresh(self._draw)
+            if not self.bar.has_focus:
+                self.call_after_refresh(self._focus_chosen)
 
     def on_app_blur(self) -> None:
         self.pace.is_away = True

@@ -1,0 +1,171 @@
+"""The parts of the dashboard that need no terminal: status line, room for panels, pace, hints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from textual.geometry import Region, Size
+
+from engine.core.board import EngineState, Headline
+from engine.core.values import Mode
+from tests.support.boards import NOON, a_board, an_empty_board, before, some_facts
+from tui.banner import banner_words
+from tui.deck import Arrangement, View, arrangement_for, regions
+from tui.pace import FACTOR_MAX, LOCAL_S, QUICK_TICKS, REMOTE_S, Pace, base_interval
+from tui.panels.base import make_panels
+from tui.statusline import Freshness, feed_age, freshness, line
+from tui.widgets.cells import Cell
+from tui.widgets.hints import Hint
+from tui.widgets.hints import line as hint_line
+
+PLACES = {panel.number: panel.place for panel in make_panels()}
+
+
+@given(st.integers(1, 240), st.integers(1, 80), st.sampled_from(list(PLACES)), st.booleans())
+def test_panels_never_overlap_and_never_leave_the_screen(width: int, height: int, chosen: int, is_big: bool) -> None:
+    size = Size(width, height)
+    placed = regions(PLACES, View(arrangement_for(size), chosen, is_big), size)
+    everything = Region(0, 0, width, height)
+    assert all(everything.contains_region(region) for region in placed.values())
+    assert all(region.area for region in placed.values())
+    for n, one in placed.items():
+        assert not any(one.overlaps(other) for m, other in placed.items() if m != n)
+    if placed:
+        assert chosen in placed
+
+
+@pytest.mark.parametrize("chosen", list(PLACES))
+def test_at_80_by_24_the_panel_in_use_is_big_and_the_others_keep_their_place(chosen: int) -> None:
+    placed = regions(PLACES, View(Arrangement.STACK, chosen), Size(80, 22))
+    assert sum(region.height for region in placed.values()) == 22
+    assert [n for n, _ in sorted(placed.items(), key=lambda item: item[1].y)] == [5, 1, 2, 3, 4]
+    assert max(placed, key=lambda n: placed[n].height) == chosen
+    assert placed[chosen].height >= 13
+
+
+def test_wide_screens_have_two_columns_whose_panels_meet() -> None:
+    placed = regions(PLACES, View(Arrangement.COLUMNS, 1), Size(120, 38))
+    assert placed[1].width == placed[4].width == 74
+    assert placed[1].bottom == placed[4].y == placed[2].bottom == placed[3].y
+    tall = regions(PLACES, View(Arrangement.COLUMNS, 1), Size(200, 98))
+    assert tall[5].height == 16, "a chart is not stretched"
+
+
+@given(st.integers(1, 240))
+def test_the_status_line_fits_every_width(width: int) -> None:
+    drawn = line(a_board(), NOON, width, [Cell("READ-ONLY", "$stale")])
+    assert cell_len(drawn.plain) <= width
+
+
+@given(st.integers(50, 240))
+def test_what_matters_most_never_leaves_the_status_line(width: int) -> None:
+    words = line(a_board(), NOON, width).plain.split()
+    assert {"DEMO", "RUN", "0.3s", "41", "1"} <= set(words)
+
+
+def test_wider_lines_never_say_less() -> None:
+    told = [set(line(a_board(), NOON, width).plain.split()) - {"q", "tr", "al", "?"} for width in range(60, 200)]
+    assert all(len(narrow) <= len(wide) for narrow, wide in pairwise(told))
+
+
+def test_the_status_line_without_numbers_has_dashes() -> None:
+    words = line(an_empty_board(), NOON, 200).plain.split()
+    assert words[words.index("ok") + 1] == "–"  # noqa: RUF001 - the dash that stands for no number
+
+
+def test_a_line_that_is_halted_or_manual_says_so() -> None:
+    halted = replace(some_facts(), mode=Mode.LIVE, state=EngineState.HALTED)
+    assert line(a_board(engine=halted), NOON, 120).plain.split()[:2] == ["LIVE", "HALTED"]
+    manual = replace(some_facts(), automated=False)
+    assert "AUTO OFF" in line(a_board(engine=manual), NOON, 120).plain
+    capped = a_board(headline=Headline(queue=200, queue_capped=True))
+    assert "200+" in line(capped, NOON, 120).plain
+
+
+@pytest.mark.parametrize(
+    ("beat_s", "feed_s", "expected"),
+    [
+        (0.5, 0.5, Freshness.FRESH),
+        (2.0, 0.0, Freshness.AGEING),
+        (5.0, 0.0, Freshness.STALE),
+        (0.5, 12.0, Freshness.FRESH),
+        (0.5, 16.0, Freshness.AGEING),
+        (0.5, 31.0, Freshness.STALE),
+    ],
+)
+def test_heartbeat_and_feed_have_limits_of_their_own(beat_s: float, feed_s: float, expected: Freshness) -> None:
+    engine = replace(some_facts(), beat_at=before(beat_s), market_at=NOON, feed_last_at=before(feed_s))
+    assert freshness(engine, NOON) is expected
+
+
+def test_a_recording_that_has_ended_is_not_stale() -> None:
+    engine = replace(some_facts(), feed_finished=True, feed_last_at=before(9_000))
+    assert feed_age(engine) is None
+    assert freshness(engine, NOON) is Freshness.FRESH
+    assert "ended" in line(a_board(engine=engine), NOON, 120).plain
+    assert freshness(None, NOON) is Freshness.FRESH
+    assert feed_age(None) is None
+
+
+def test_the_banner_says_the_worst_first() -> None:
+    halted = a_board(engine=replace(some_facts(), state=EngineState.HALTED, halted_by="ada"))
+    assert "died" in banner_words(halted, "unreadable", "StoreFull")[0].text
+    assert "cannot be read" in banner_words(halted, "unreadable", "")[0].text
+    assert "HALTED by ada" in banner_words(halted, "", "")[0].text
+    assert "opening" in banner_words(None, "", "")[0].text
+    assert banner_words(a_board(), "", "") == ()
+
+
+def test_slow_ticks_halve_the_rate_and_quick_ones_bring_it_back() -> None:
+    pace = Pace(LOCAL_S)
+    for _ in range(10):
+        pace.note(0.2)
+    assert pace.interval_s == LOCAL_S * FACTOR_MAX
+    assert pace.is_slowed
+    for _ in range(QUICK_TICKS * 3):
+        pace.note(0.01)
+    assert pace.interval_s == LOCAL_S
+    pace.is_away = True
+    assert pace.interval_s == LOCAL_S * 2
+    assert not pace.is_slowed
+
+
+def test_ticks_that_are_neither_slow_nor_quick_change_nothing() -> None:
+    pace = Pace(1.0)
+    pace.note(0.2)
+    for _ in range(100):
+        pace.note(0.07)
+    assert pace.interval_s == 2.0
+
+
+def test_over_ssh_the_screen_is_drawn_half_as_often() -> None:
+    assert base_interval({}) == LOCAL_S
+    assert base_interval({"SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 22"}) == REMOTE_S
+
+
+@given(st.integers(1, 120))
+def test_hints_fit_and_the_way_to_all_others_stays_at_the_end(width: int) -> None:
+    hints = [Hint("X", "Cancel", is_on=False), Hint("P", "Pause all", is_on=True), Hint("?", "Help", is_on=True)]
+    drawn = hint_line(hints, width).plain
+    assert cell_len(drawn) <= max(width, 1)
+    if width >= hints[-1].width:
+        assert drawn.rstrip().endswith("Help")
+
+
+def test_hints_that_do_something_go_before_those_that_do_not() -> None:
+    hints = [Hint("X", "Cancel", is_on=False), Hint("P", "Pause all", is_on=True), Hint("?", "Help", is_on=True)]
+    assert "Cancel" not in hint_line(hints, 22).plain
+    assert "Pause all" in hint_line(hints, 22).plain
+    assert hint_line([], 10).plain == ""
+
+
+def test_a_moment_is_enough_to_age() -> None:
+    engine = some_facts()
+    assert freshness(engine, NOON + timedelta(seconds=1.5)) is Freshness.FRESH
+    assert freshness(engine, NOON + timedelta(seconds=1.8)) is Freshness.AGEING
