@@ -206,6 +206,14 @@ def test_no_execution_is_raised_five_minutes_after_the_last_one() -> None:
     assert desk.codes(busy) == ["raised"]
 
 
+def test_an_execution_restarts_the_five_minutes() -> None:
+    desk = Desk()
+    assert desk.codes(replace(CALM, due=2), 200) == []
+    busy = replace(CALM, due=2, last_execution_at=NOW + timedelta(seconds=200))
+    assert desk.codes(busy, 300) == []
+    assert desk.codes(busy) == ["raised"]
+
+
 def test_no_execution_is_not_raised_by_the_first_signal_after_a_quiet_hour() -> None:
     desk = Desk()
     busy = replace(CALM, due=1, last_execution_at=NOW - timedelta(hours=1))

@@ -135,6 +135,10 @@ def test_an_amount_must_be_a_positive_number_within_bounds(field: str, wrong: ob
     assert _refused({**GOOD, field: wrong}).field == field
 
 
+def test_zero_is_refused_as_zero() -> None:
+    assert _refused({**GOOD, "quantity": 0}).problem == "0 is not above 0"
+
+
 @pytest.mark.parametrize("wrong", [nan, inf, -0.01, 1.01, "85", "high", True, [0.5]])
 def test_a_confidence_is_from_0_to_1(wrong: object) -> None:
     assert _refused({**GOOD, "confidence": wrong}).field == "confidence"
@@ -193,6 +197,8 @@ def test_a_signal_is_an_object(raw: object) -> None:
 def test_the_engines_own_sources_are_not_for_others() -> None:
     assert _refused({**GOOD, "source": "exit"}).field == "source"
     assert _refused({**GOOD, "source": "fastscalping"}, reserved={"fastscalping"}).field == "source"
+    assert _refused({**GOOD, "source": "exit"}, reserved={"fastscalping"}).field == "source"
+    assert _take({**GOOD, "source": "fastscalping"}).source == "fastscalping"
 
 
 anything: st.SearchStrategy[object] = st.recursive(

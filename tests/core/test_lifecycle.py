@@ -84,6 +84,16 @@ def test_only_a_person_retries_and_never_what_was_done_or_withdrawn() -> None:
     assert {SignalState.FAILED, SignalState.EXPIRED, SignalState.REJECTED} == RETRYABLE_SIGNALS
 
 
+def test_only_proof_or_a_person_says_that_there_is_no_order() -> None:
+    absent = {(state, step) for (state, step), to in ATTEMPT_LIFE.items() if to is AttemptState.ABSENT}
+    assert absent == {
+        (AttemptState.UNKNOWN, AttemptStep.PROVE_ABSENT),
+        (AttemptState.REVIEW, AttemptStep.DECLARE_ABSENT),
+    }
+    escalated = {to for (_, step), to in ATTEMPT_LIFE.items() if step is AttemptStep.ESCALATE}
+    assert escalated == {AttemptState.REVIEW}
+
+
 def test_an_unknown_outcome_is_ended_by_proof_alone() -> None:
     steps = {step for (state, step) in ATTEMPT_LIFE if state is AttemptState.UNKNOWN}
     assert steps == {

@@ -63,6 +63,7 @@ def test_three_lookups_over_ten_seconds_after_the_deadline_prove_absence() -> No
         [_nothing(6.0), *PROOF[1:]],  # begun at send_by + 1 s, not after it
         [_nothing(7), _nothing(12), _nothing(16.9)],  # over less than 10 s
         [*PROOF[:2], _error(17)],
+        [*PROOF[:2], replace(PROOF[2], found=Found.ERROR)],
         [*PROOF[:2], replace(PROOF[2], asked=frozenset({Asked.CLIENT_ID}))],
         [*PROOF[:2], replace(PROOF[2], asked=frozenset({Asked.OPEN, Asked.RECENT}))],
         [*PROOF, Evidence(_at(18), EVERYWHERE, Found.ORDER)],

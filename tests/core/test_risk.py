@@ -82,6 +82,17 @@ def test_a_limit_price_at_the_edge_of_the_band_passes(price: Decimal) -> None:
     assert _codes(a_kept_signal(price=price), a_book()) == set()
 
 
+def test_a_confidence_at_the_minimum_passes() -> None:
+    assert _codes(a_kept_signal(confidence=0.7), a_book()) == set()
+
+
+def test_an_entry_that_is_partly_filled_is_counted_once() -> None:
+    half = Holdings(positions=(a_position(),), entries=((SYMBOL, "a"),))
+    two = Limits(positions_per_symbol_max=2)
+    assert _codes(a_kept_signal(), a_book(holdings=half), two) == set()
+    assert _codes(a_kept_signal(), a_book(holdings=half).with_entry(SYMBOL, "b"), two) == {"position_limit"}
+
+
 def test_a_refusal_that_time_cannot_lift_comes_before_one_that_it_can() -> None:
     verdict = judge(a_kept_signal(confidence=0.1), a_book(switches=HALTED, prices={}), LIMITS, NOW)
     assert verdict.objection is not None

@@ -73,6 +73,10 @@ def test_what_falls_below_a_minimum_is_refused_and_never_raised() -> None:
         size(a_kept_signal(quantity=Decimal("0.0002")), RULES, Decimal(20_000), RICH, NOTHING, LIMITS)
 
 
+def test_a_quantity_at_every_minimum_passes() -> None:
+    assert _size(a_kept_signal(quantity=Decimal("0.0001"))).quantity == Decimal("0.0001")  # costs 5
+
+
 def test_an_entry_is_cut_to_what_is_free() -> None:
     poor = Funds(free=Decimal(100), portfolio=Decimal(1_000_000))
     assert _size(a_kept_signal(), poor).quantity == Decimal("0.0019")  # 100 less fee and slippage, at 50,000
