@@ -122,9 +122,9 @@ def alert_sections(alert: Alert, now: datetime) -> tuple[Section, ...]:
         row("for", duration(max(0.0, ((alert.resolved_at or now) - alert.raised_at).total_seconds()))),
         row("last change", f"{clock_time(alert.changed_at)} ({since(alert.changed_at, now)} ago)"),
         row("resolved", clock_time(alert.resolved_at) if alert.resolved_at else NOTHING),
-        row("seen by", alert.ack_by or "nobody has acknowledged it", wide=not alert.ack_by),
+        row("seen by", alert.ack_by or "nobody yet"),
         row("seen at", clock_time(alert.ack_at) if alert.ack_at else NOTHING),
-        row("snoozed", _until(alert.snoozed_until, now)),
+        row("snoozed", _until(alert.snoozed_until, now), wide=True),
         row("signal", alert.signal_id or NOTHING, wide=True),
     )
     rule = RULES.get(alert.rule)
@@ -132,10 +132,11 @@ def alert_sections(alert: Alert, now: datetime) -> tuple[Section, ...]:
     if rule is not None:
         rows += [row("meaning", rule.help)]
         rows += [row(name.replace("_", " "), f"{value:g}") for name, value in rule.thresholds.items()]
+    note = "thresholds as shipped; the configuration may set others" if len(rows) > 2 else ""
     return (
         Section("lead", title, lead, said(alert.subject, 64), tone="$ok" if is_over else tone),
         Section("facts", Cell("Facts", "bold"), facts, paired=True),
-        Section("rule", Cell("Rule", "bold"), tuple(rows), "thresholds as shipped; the configuration may set others"),
+        Section("rule", Cell("Rule", "bold"), tuple(rows), note),
     )
 
 

@@ -80,7 +80,7 @@ def test_an_alert_that_is_over_asks_for_nothing() -> None:
 
 
 def test_nobody_has_seen_a_new_alert() -> None:
-    assert "nobody has acknowledged it" in text_for(an_alert())
+    assert "seen by nobody yet" in text_for(an_alert())
 
 
 def test_a_acknowledges_and_z_snoozes_for_a_quarter_of_an_hour() -> None:
