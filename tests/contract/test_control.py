@@ -8,55 +8,23 @@ import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.caller import Caller
 from engine.control import CONNECTIONS_MAX, ControlClient, ControlServer
-from engine.core.board import Check, ExecutionStatus
+from engine.core.board import ExecutionStatus
 from engine.core.commands import Command, CommandKind, CommandState, NewCommand
 from engine.core.errors import BadInput, CommandRefused, ConfigError, NotThere, SignalDeckError, StoreFull
 from engine.core.intake import Taken
 from engine.places import SOCKET_PATH_BYTES_MAX, socket_path
 from engine.wire import LINE_BYTES_MAX
+from tests.support.control_desk import AT, Desk
 
-AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
-
-class Desk:
-    """A service that keeps what it was handed, and fails as told."""
-
-    def __init__(self) -> None:
-        self.kept: list[Mapping[str, object]] = []
-        self.commands: list[NewCommand] = []
-        self.failure: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.entered = asyncio.Event()
-
-    async def hand_in(self, requests: list[Mapping[str, object]]) -> list[Taken]:
-        self.entered.set()
-        await self.gate.wait()
-        if self.failure:
-            raise self.failure
-        self.kept.extend(requests)
-        return [Taken("stored", f"id{n}", str(r.get("key", ""))) for n, r in enumerate(requests)]
-
-    async def submit(self, command: NewCommand) -> Command:
-        if self.failure:
-            raise self.failure
-        self.commands.append(command)
-        return Command(
-            7, command.request_id, command.kind, command.operator, command.at, command.target, command.why,
-            command.args, command.expected_version, CommandState.DONE, "paused", AT,
-        )  # fmt: skip
-
-    async def diagnose(self) -> ExecutionStatus:
-        return ExecutionStatus(
-            AT, (Check("feed", ok=True, fact="1 s old"), Check("traders", False, "none", "resume one"))
-        )
+def a_signal(key: str, **fields: object) -> dict[str, object]:
+    return {"symbol": "BTC/USDT", "side": "buy", "key": key, **fields}
 
 
 def a_wish(kind: CommandKind = CommandKind.PAUSE) -> NewCommand:
@@ -96,10 +64,10 @@ def test_signals_handed_in_are_answered_in_order(tmp_path: Path) -> None:
     async def body() -> None:
         async with listening(tmp_path / "s.sock") as desk:
             client = ControlClient(tmp_path / "s.sock")
-            taken = await client.hand_in([{"key": "a", "quantity": "0.10"}, {"key": "b"}])
+            taken = await client.hand_in([a_signal("a", quantity="0.10"), a_signal("b")])
             await client.close()
             assert [t.key for t in taken] == ["a", "b"]
-            assert desk.kept == [{"key": "a", "quantity": "0.10"}, {"key": "b"}]
+            assert desk.kept == {"a": a_signal("a", quantity="0.10"), "b": a_signal("b")}
 
     run(body)
 
@@ -114,7 +82,7 @@ def test_a_wish_and_its_result_cross_the_socket_unchanged(tmp_path: Path) -> Non
             assert (command.id, command.state, command.result, command.finished_at) == (
                 7,
                 CommandState.DONE,
-                "paused",
+                "so be it",
                 AT,
             )
 
@@ -137,11 +105,11 @@ def test_the_blocking_caller_speaks_the_same_language(tmp_path: Path) -> None:
 
             def call() -> tuple[list[Taken], Command, ExecutionStatus, Mapping[str, object]]:
                 with Caller(tmp_path / "s.sock") as caller:
-                    return caller.hand_in([{"key": "k"}]), caller.submit(a_wish()), caller.diagnose(), caller.ping()
+                    return caller.hand_in([a_signal("k")]), caller.submit(a_wish()), caller.diagnose(), caller.ping()
 
             taken, command, status, pong = await asyncio.to_thread(call)
-            assert taken == [Taken("stored", "id0", "k")]
-            assert command.result == "paused"
+            assert taken == [Taken("stored", "id-k", "k")]
+            assert command.result == "so be it"
             assert status == await desk.diagnose()
             assert isinstance(pong["pid"], int)
 
@@ -165,7 +133,7 @@ def test_an_error_keeps_its_class_and_its_words(tmp_path: Path, failure: SignalD
                 await client.submit(a_wish())
             assert str(caught.value) == str(failure)
             desk.failure = None
-            assert (await client.submit(a_wish())).result == "paused"
+            assert (await client.submit(a_wish())).result == "so be it"
             await client.close()
 
     run(body)
@@ -231,7 +199,7 @@ def test_a_bad_request_is_refused_and_the_connection_goes_on(tmp_path: Path, lin
             assert isinstance(error, dict)
             assert error["kind"] == "BadInput"
             assert pong["ok"] is True
-            assert desk.kept == []
+            assert desk.kept == {}
 
     run(body)
 
@@ -304,7 +272,7 @@ def test_an_answer_under_way_is_given_before_the_server_stops(tmp_path: Path) ->
         server = ControlServer(desk, path)
         await server.start()
         client = ControlClient(path)
-        asking = asyncio.create_task(client.hand_in([{"key": "a"}]))
+        asking = asyncio.create_task(client.hand_in([a_signal("a")]))
         reader, writer = await asyncio.open_unix_connection(str(path))  # one that waits for nothing
         await desk.entered.wait()
         stopping = asyncio.create_task(server.stop())
@@ -339,7 +307,7 @@ def test_a_cancelled_request_does_not_leave_its_answer_to_the_next(tmp_path: Pat
         async with listening(path) as desk:
             desk.gate.clear()
             client = ControlClient(path)
-            asking = asyncio.create_task(client.hand_in([{"key": "a"}]))
+            asking = asyncio.create_task(client.hand_in([a_signal("a")]))
             await desk.entered.wait()
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
