@@ -17,8 +17,9 @@ from engine.core.order import OrderRequest, OrderStatus
 from engine.core.values import Side
 from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
 from engine.exchanges.paper import PaperLedger, PaperSettings, WeatherSettings
-from engine.exchanges.paper.books import Terms
-from engine.exchanges.paper.matching import Slice, derive_rules, share, taker_price
+from engine.exchanges.paper.books import Terms, accept
+from engine.exchanges.paper.matching import Offer, Slice, derive_rules, share, taker_price
+from engine.exchanges.paper.records import PaperOrder, Which, orders, prepare
 from tests.support.exchange import BEGAN, PRICE, SYMBOL, WHOLE, Stand, a_lookup, a_stand, an_order, on_virtual_time
 
 IN_THREE = PaperSettings(part_rate=1.0, parts_max=3, part_gap_s=0.5, slippage=Decimal(0))
@@ -355,6 +356,24 @@ def test_the_same_seed_gives_the_same_orders_trades_and_ids() -> None:
 
     assert on_virtual_time(story(5)) == on_virtual_time(story(5))
     assert on_virtual_time(story(5)) != on_virtual_time(story(6))
+
+
+def test_what_an_order_asks_of_the_ledger_does_not_grow_with_its_history() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    prepare(connection)
+    asked: set[str] = set()
+    connection.set_trace_callback(asked.add)
+    terms = Terms("acct", PaperSettings(shorting=True), {SYMBOL: PRICE})
+    offered = Offer(Slice(PRICE, Decimal("0.01")), PRICE, None, 1)
+    order = accept(connection, an_order(), offered, BEGAN, terms)
+    assert isinstance(order, PaperOrder)
+    orders(connection, Which.OPEN, ["acct"])
+    connection.set_trace_callback(None)
+    plans = [str(step) for sql in asked for step in connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()]
+    connection.close()
+    assert any("open_id" in plan for plan in plans)
+    of_history = [plan for plan in plans if "paper_order" in plan or "trade" in plan]
+    assert not [plan for plan in of_history if "SCAN" in plan or ("(account=?)" in plan and "open_id" not in plan)]
 
 
 def test_a_ledger_of_a_later_version_is_not_touched(tmp_path: Path) -> None:

@@ -151,7 +151,8 @@ def _lacking(connection: sqlite3.Connection, request: OrderRequest, price: Decim
 def _used(connection: sqlite3.Connection, terms: Terms) -> dict[str, Decimal]:
     used: dict[str, Decimal] = {}
     rows = connection.execute(
-        "SELECT symbol, side, quantity, filled, hold_price FROM paper_order WHERE account = ? AND status = 'open'",
+        """SELECT symbol, side, quantity, filled, hold_price FROM paper_order INDEXED BY open_id
+        WHERE account = ? AND status = 'open'""",
         (terms.account,),
     )
     for symbol, side, quantity, filled, hold in rows:
