@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -45,6 +46,7 @@ class RunOptions(DeckOptions):
 
 def deck(named: Named, options: DeckOptions) -> None:
     """Open the dashboard with the engine inside; without a configuration, a demo."""
+    _need_terminal()
     from tui.commands.running import run
 
     leave(run(make_run(named, options), headless=False))
@@ -61,7 +63,14 @@ def run_engine(named: Named, options: RunOptions) -> None:
 
     if options.seconds is not None and not options.headless:
         raise BadInput("--for", "only an engine without a screen ends by itself", "add --headless")
+    if not options.headless:
+        _need_terminal()
     leave(run(make_run(named, options), headless=options.headless, seconds=options.seconds))
+
+
+def _need_terminal() -> None:
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise BadInput("signaldeck", "this is no terminal to draw on", "use `signaldeck run --headless`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,6 @@ def make_run(named: Named, options: DeckOptions) -> Run:
     """Return what is to run. Raises ConfigError and BadInput; makes the default folder of the store if it is missing."""
     from engine.config import load
     from engine.core.values import Mode
-    from engine.wiring import Plan
 
     overrides: dict[str, object] = {}
     if options.replay:
@@ -91,6 +99,8 @@ def make_run(named: Named, options: DeckOptions) -> Run:
     pace = _pace(options.speed)
     if pace != 1.0 and loaded.mode not in {Mode.DEMO, Mode.REPLAY}:
         raise BadInput("--speed", f"in {loaded.mode} mode time passes as it does", "leave it out, or use --replay")
+    from engine.wiring import Plan  # the whole engine, so not before the options are known to be good
+
     plan = Plan(
         settings=loaded.settings,
         mode=loaded.mode,

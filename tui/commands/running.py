@@ -10,7 +10,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import BadInput
 from engine.places import default_config
 from tui.commands.frame import Exit, complain, operator, say
 from tui.commands.leaving import CLOSE_S, Leaving
@@ -99,8 +98,6 @@ def run_dashboard(planned: Run) -> int:
     from engine import log
     from engine.wiring import EngineThread
 
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
-        raise BadInput("signaldeck", "this is no terminal to draw on", "use `signaldeck run --headless`")
     sys.setswitchinterval(SWITCH_S)
     settings = planned.plan.settings.engine
     engine = EngineThread(planned.plan)
