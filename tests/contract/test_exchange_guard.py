@@ -1,68 +1,27 @@
-"""The guard: deadlines, single sends, tries of reads, breakers, turns."""
+"""The guard: one deadline, one sending, breakers, and what is proven."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from engine.clock import LoopClock, SeededChance
 from engine.core.breaker import BreakerSettings, Guards
 from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, StoreBroken, Unsent
 from engine.core.events import BreakerState
-from engine.core.order import OrderRequest
 from engine.core.text import clean
-from engine.exchanges.fuses import BreakerChange
-from engine.exchanges.guarded import Guarded, GuardSettings
+from engine.exchanges.guarded import GuardSettings
 from engine.exchanges.paper import Outage, PaperSettings, WeatherSettings
-from tests.support.exchange import BEGAN, ScriptedExchange, a_lookup, a_stand, on_virtual_time
-from tests.support.exchange import an_order as an_order_by
-
-
-class Bench:
-    """A guard around a scripted adapter, and what it told of its breakers."""
-
-    def __init__(self, settings: GuardSettings | None = None) -> None:
-        self.clock = LoopClock()
-        self.clock.begin(BEGAN)
-        self.inner = ScriptedExchange(self.clock)
-        self.changes: list[BreakerChange] = []
-        self.guard = Guarded(
-            self.inner,
-            clock=self.clock,
-            chance=SeededChance(3),
-            settings=settings or GuardSettings(),
-            on_breaker=self.changes.append,
-        )
-
-    async def fail_orders(self, count: int) -> None:
-        """Let orders fail, one each second."""
-        for _ in range(count):
-            self.inner.will_raise(Doubtful("venue", "reset"))
-            with pytest.raises(Doubtful):
-                await self.guard.place(an_order())
-            await self.clock.sleep(1.0)
-
-
-def an_order(send_by: datetime = BEGAN + timedelta(days=1)) -> OrderRequest:
-    return an_order_by(send_by=send_by)
-
-
-def on_a_bench(story: Callable[[Bench], Awaitable[None]], settings: GuardSettings | None = None) -> None:
-    async def whole() -> None:
-        await story(Bench(settings))
-
-    on_virtual_time(whole())
+from tests.support.exchange import ANY_DAY, BEGAN, Bench, a_lookup, a_stand, an_order, on_a_bench, on_virtual_time
 
 
 def test_an_order_without_an_answer_is_doubtful_after_its_deadline_and_was_sent_once() -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_take(60.0)
         with pytest.raises(Doubtful):
-            await bench.guard.place(an_order())
+            await bench.guard.place(an_order(send_by=ANY_DAY))
         assert bench.clock.elapsed() == pytest.approx(8.0)
         assert len(bench.inner.placed) == 1
 
@@ -84,7 +43,7 @@ def test_whatever_proves_nothing_is_doubtful_and_never_sent_again(error: BaseExc
     async def story(bench: Bench) -> None:
         bench.inner.will_raise(error)
         with pytest.raises(Doubtful):
-            await bench.guard.place(an_order())
+            await bench.guard.place(an_order(send_by=ANY_DAY))
         await bench.clock.sleep(60.0)
         assert len(bench.inner.placed) == 1
 
@@ -96,7 +55,7 @@ def test_what_is_proven_stays_proven(error: ExchangeError) -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_raise(error)
         with pytest.raises(type(error)):
-            await bench.guard.place(an_order())
+            await bench.guard.place(an_order(send_by=ANY_DAY))
         assert len(bench.inner.placed) == 1
 
     on_a_bench(story)
@@ -105,7 +64,7 @@ def test_what_is_proven_stays_proven(error: ExchangeError) -> None:
 def test_a_cancelled_caller_is_cancelled() -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_take(60.0)
-        sending = asyncio.create_task(bench.guard.place(an_order()))
+        sending = asyncio.create_task(bench.guard.place(an_order(send_by=ANY_DAY)))
         await bench.clock.sleep(1.0)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -119,7 +78,7 @@ def test_the_text_of_a_defect_is_cleaned_and_tells_no_query() -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_raise(RuntimeError("GET https://x/api?signature=deadbeef\x1b[2J failed\n" + "z" * 9_000))
         with pytest.raises(Doubtful) as doubtful:
-            await bench.guard.place(an_order())
+            await bench.guard.place(an_order(send_by=ANY_DAY))
         assert doubtful.value.error == clean(doubtful.value.error)
         assert "deadbeef" not in doubtful.value.error
         assert len(doubtful.value.error) <= 200
@@ -168,40 +127,6 @@ def test_after_a_jump_of_our_clock_the_venues_time_is_asked_for_before_anything_
     on_virtual_time(whole())
 
 
-def test_a_read_is_tried_four_times_and_then_given_up() -> None:
-    async def story(bench: Bench) -> None:
-        bench.inner.will_raise(*[ExchangeError("venue", "reset") for _ in range(3)])
-        assert await bench.guard.find(a_lookup(an_order())) is None
-        assert bench.inner.reads == 4
-        bench.inner.will_raise(*[ExchangeError("venue", "reset") for _ in range(4)])
-        with pytest.raises(ExchangeError):
-            await bench.guard.balances()
-        assert bench.inner.reads == 8
-
-    on_a_bench(story, GuardSettings(breaker=BreakerSettings(calls_min=20)))
-
-
-def test_a_read_that_hangs_is_given_up_after_five_seconds() -> None:
-    async def story(bench: Bench) -> None:
-        bench.inner.will_take(100.0)
-        began = bench.clock.elapsed()
-        await bench.guard.open_orders()
-        assert 5.0 <= bench.clock.elapsed() - began <= 5.25
-        assert bench.inner.reads == 2
-
-    on_a_bench(story)
-
-
-def test_the_venues_time_is_asked_for_once() -> None:
-    async def story(bench: Bench) -> None:
-        bench.inner.will_raise(ExchangeError("venue", "reset"))
-        with pytest.raises(ExchangeError):
-            await bench.guard.venue_time()
-        assert bench.inner.reads == 1
-
-    on_a_bench(story)
-
-
 def test_refused_credentials_are_not_tried_again_and_stop_all_orders_until_an_operator_resumes() -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_raise(Refused("venue", "invalid key", RefusalKind.AUTH))
@@ -212,9 +137,9 @@ def test_refused_credentials_are_not_tried_again_and_stop_all_orders_until_an_op
         await bench.clock.sleep(100_000.0)
         await bench.guard.venue_time()
         with pytest.raises(Unsent):
-            await bench.guard.place(an_order(send_by=BEGAN + timedelta(days=9)))
+            await bench.guard.place(an_order(send_by=ANY_DAY))
         bench.guard.reset()
-        await bench.guard.place(an_order(send_by=BEGAN + timedelta(days=9)))
+        await bench.guard.place(an_order(send_by=ANY_DAY))
         assert [c.after for c in bench.changes] == [BreakerState.FORCED_OPEN, BreakerState.CLOSED]
 
     on_a_bench(story)
@@ -227,14 +152,16 @@ def test_an_open_breaker_sends_nothing_and_lets_one_order_out_after_a_good_read(
         assert bench.guard.open_until == BEGAN + timedelta(seconds=34)
         for _ in range(20):
             with pytest.raises(Unsent):
-                await bench.guard.place(an_order())
+                await bench.guard.place(an_order(send_by=ANY_DAY))
         assert len(bench.inner.placed) == 5
         await bench.clock.sleep(60.0)
         assert not bench.guard.accepts_orders
         await bench.guard.venue_time()
         assert bench.guard.is_half_open
         bench.inner.will_take(1.0)
-        answers = await asyncio.gather(*(bench.guard.place(an_order()) for _ in range(100)), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(bench.guard.place(an_order(send_by=ANY_DAY)) for _ in range(100)), return_exceptions=True
+        )
         assert sum(isinstance(answer, Unsent) for answer in answers) == 99
         assert len(bench.inner.placed) == 6
         assert [c.after for c in bench.changes] == [BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED]
@@ -245,17 +172,17 @@ def test_an_open_breaker_sends_nothing_and_lets_one_order_out_after_a_good_read(
 def test_an_order_from_before_the_opening_is_not_taken_for_the_probe() -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_take(20.0)
-        early = asyncio.create_task(bench.guard.place(an_order()))
+        early = asyncio.create_task(bench.guard.place(an_order(send_by=ANY_DAY)))
         await bench.clock.sleep(0.0)
         await bench.fail_orders(5)
         await bench.clock.sleep(5.0)
         await bench.guard.venue_time()
         bench.inner.will_take(50.0)
-        probe = asyncio.create_task(bench.guard.place(an_order()))
+        probe = asyncio.create_task(bench.guard.place(an_order(send_by=ANY_DAY)))
         await early
         assert bench.guard.is_half_open
         with pytest.raises(Unsent):
-            await bench.guard.place(an_order())
+            await bench.guard.place(an_order(send_by=ANY_DAY))
         await probe
         assert bench.guard.accepts_orders
 
@@ -265,7 +192,7 @@ def test_an_order_from_before_the_opening_is_not_taken_for_the_probe() -> None:
 def test_a_cancel_passes_an_open_breaker() -> None:
     async def story(bench: Bench) -> None:
         await bench.fail_orders(5)
-        await bench.guard.cancel(a_lookup(an_order()))
+        await bench.guard.cancel(a_lookup(an_order(send_by=ANY_DAY)))
 
     on_a_bench(story)
 
@@ -274,7 +201,7 @@ def test_a_cancel_without_an_answer_is_doubtful() -> None:
     async def story(bench: Bench) -> None:
         bench.inner.will_take(100.0)
         with pytest.raises(Doubtful):
-            await bench.guard.cancel(a_lookup(an_order()))
+            await bench.guard.cancel(a_lookup(an_order(send_by=ANY_DAY)))
 
     on_a_bench(story)
 
@@ -288,7 +215,7 @@ def test_reads_that_fail_do_not_hold_back_orders() -> None:
         with pytest.raises(ExchangeError, match="breaker"):
             await bench.guard.venue_time()
         assert bench.inner.reads == 5
-        await bench.guard.place(an_order())
+        await bench.guard.place(an_order(send_by=ANY_DAY))
 
     on_a_bench(story)
 
@@ -310,93 +237,10 @@ def test_business_refusals_open_no_breaker() -> None:
         bench.inner.will_raise(*[Refused("venue", "no", RefusalKind.FUNDS) for _ in range(30)])
         for _ in range(30):
             with pytest.raises(Refused):
-                await bench.guard.place(an_order())
+                await bench.guard.place(an_order(send_by=ANY_DAY))
         assert bench.changes == []
 
     on_a_bench(story)
-
-
-def test_a_venue_that_asks_for_long_quiet_is_left_alone_by_orders_and_reads() -> None:
-    async def story(bench: Bench) -> None:
-        bench.inner.will_raise(Refused("venue", "banned", RefusalKind.RATE, retry_after_s=120.0))
-        with pytest.raises(Refused):
-            await bench.guard.place(an_order())
-        await bench.clock.sleep(119.0)
-        with pytest.raises(Unsent):
-            await bench.guard.place(an_order())
-        with pytest.raises(ExchangeError):
-            await bench.guard.venue_time()
-        assert (len(bench.inner.placed), bench.inner.reads) == (1, 0)
-        await bench.clock.sleep(1.0)
-        await bench.guard.venue_time()
-        await bench.guard.place(an_order())
-
-    on_a_bench(story)
-
-
-def test_a_short_wish_for_quiet_is_waited_for() -> None:
-    async def story(bench: Bench) -> None:
-        bench.inner.will_raise(Refused("venue", "slower", RefusalKind.RATE, retry_after_s=2.0))
-        with pytest.raises(Refused):
-            await bench.guard.place(an_order())
-        await bench.guard.place(an_order())
-        assert bench.clock.elapsed() == pytest.approx(2.0)
-        assert bench.changes == []
-
-    on_a_bench(story)
-
-
-def test_an_order_whose_turn_comes_too_late_is_not_sent() -> None:
-    async def story(bench: Bench) -> None:
-        await bench.guard.place(an_order())
-        with pytest.raises(Unsent):
-            await bench.guard.place(an_order(send_by=BEGAN + timedelta(seconds=5)))
-        assert bench.clock.elapsed() == pytest.approx(8.0)
-        assert len(bench.inner.placed) == 1
-
-    on_a_bench(story, GuardSettings(calls_per_s=0.1))
-
-
-def test_orders_go_before_reads_that_came_earlier() -> None:
-    async def story(bench: Bench) -> None:
-        order: list[str] = []
-
-        async def read() -> None:
-            await bench.guard.venue_time()
-            order.append("read")
-
-        async def place() -> None:
-            await bench.guard.place(an_order())
-            order.append("order")
-
-        await asyncio.gather(*(read() for _ in range(3)), *(place() for _ in range(4)))
-        assert order == ["read", "order", "order", "order", "order", "read", "read"]
-        assert bench.clock.elapsed() == pytest.approx(6.0)
-
-    on_a_bench(story, GuardSettings(calls_per_s=1.0, order_s=30.0, read_s=30.0))
-
-
-def test_retries_of_reads_come_out_of_a_budget() -> None:
-    async def story(bench: Bench) -> None:
-        bench.inner.will_raise(*[ExchangeError("venue", "reset") for _ in range(1000)])
-        for _ in range(100):
-            with pytest.raises(ExchangeError):
-                await bench.guard.balances()
-        assert bench.inner.reads == 110
-
-    on_a_bench(story, GuardSettings(breaker=BreakerSettings(window_calls=1000, calls_min=1000)))
-
-
-def test_latency_is_told_by_share_over_a_bounded_window() -> None:
-    async def story(bench: Bench) -> None:
-        assert bench.guard.latency(0.5) is None
-        for seconds in (4.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
-            bench.inner.will_take(seconds)
-            await bench.guard.place(an_order())
-        assert bench.guard.latency(0.5) == pytest.approx(0.4)
-        assert bench.guard.latency(1.0) == pytest.approx(0.8)  # the window of 8 has let the slow one go
-
-    on_a_bench(story, GuardSettings(latencies=8))
 
 
 def test_a_stormy_venue_gets_each_order_at_most_once() -> None:

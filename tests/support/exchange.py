@@ -13,10 +13,14 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, Final, TypeVar
 
+import pytest
+
 from engine.clock import LoopClock, SeededChance, run_on
+from engine.core.errors import Doubtful
 from engine.core.order import OrderKind, OrderReport, OrderRequest, OrderStatus
 from engine.core.values import Balance, Side, SymbolRules
 from engine.exchanges.base import Capabilities, Fence, IdScope, Lookup
+from engine.exchanges.fuses import BreakerChange
 from engine.exchanges.guarded import Guarded, GuardSettings
 from engine.exchanges.paper import PaperExchange, PaperLedger, PaperSettings, Weather, WeatherSettings
 
@@ -26,6 +30,7 @@ BEGAN: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SYMBOL: Final = "BTC/USDT"
 PRICE: Final = Decimal(50_000)
 WHOLE: Final = PaperSettings(part_rate=0.0, slippage=Decimal(0))  # every order in one part, at the last price
+ANY_DAY: Final = BEGAN + timedelta(days=9)  # a deadline that no test reaches
 _numbers = count(1)
 
 
@@ -187,6 +192,40 @@ def _raising(error: BaseException) -> Answer:
 
 def _report(client_order_id: str, symbol: str, side: Side, quantity: Decimal) -> OrderReport:
     return OrderReport("v1", client_order_id, symbol, side, quantity, OrderStatus.OPEN, Decimal(0), None)
+
+
+class Bench:
+    """A guard around a scripted adapter, and what it told of its breakers."""
+
+    def __init__(self, settings: GuardSettings | None = None) -> None:
+        self.clock = LoopClock()
+        self.clock.begin(BEGAN)
+        self.inner = ScriptedExchange(self.clock)
+        self.changes: list[BreakerChange] = []
+        self.guard = Guarded(
+            self.inner,
+            clock=self.clock,
+            chance=SeededChance(3),
+            settings=settings or GuardSettings(),
+            on_breaker=self.changes.append,
+        )
+
+    async def fail_orders(self, count: int) -> None:
+        """Let orders fail, one each second."""
+        for _ in range(count):
+            self.inner.will_raise(Doubtful("venue", "reset"))
+            with pytest.raises(Doubtful):
+                await self.guard.place(an_order(send_by=ANY_DAY))
+            await self.clock.sleep(1.0)
+
+
+def on_a_bench(story: Callable[[Bench], Awaitable[None]], settings: GuardSettings | None = None) -> None:
+    """Run a story with a fresh bench on virtual time."""
+
+    async def whole() -> None:
+        await story(Bench(settings))
+
+    on_virtual_time(whole())
 
 
 async def _trade_until_killed(path: str) -> None:
