@@ -1,0 +1,6 @@
+"""The store on SQLite."""
+
+from engine.store.sqlite.reader import SqliteReader
+from engine.store.sqlite.store import SqliteStore
+
+__all__ = ["SqliteReader", "SqliteStore"]

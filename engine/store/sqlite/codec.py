@@ -1,0 +1,97 @@
+"""How values stand in the database: times as whole microseconds, decimals as text, lists as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from engine.core.values import Action, NewSignal, Vote
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US: Final = 86_400_000_000
+MINUTE_US: Final = 60_000_000
+
+# One encoder each, made once: making them costs more than using them.
+to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
+from_json: Final = json.JSONDecoder().decode
+
+
+def micros(at: datetime) -> int:
+    """Return whole microseconds since 1970. `at` must be aware."""
+    since = at - _EPOCH
+    return since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def moment(stored: int) -> datetime:
+    """Return the aware UTC time of whole microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def moment_or_none(stored: int | None) -> datetime | None:
+    return None if stored is None else _EPOCH + timedelta(microseconds=stored)
+
+
+def text_or_none(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def decimal_or_none(stored: str | None) -> Decimal | None:
+    return None if stored is None else Decimal(stored)
+
+
+def votes_text(votes: tuple[Vote, ...]) -> str:
+    """Return votes as a JSON list of lists, fields in the order of `Vote`."""
+    if not votes:
+        return "[]"
+    return to_json([[v.strategy, v.action.value, v.confidence, v.why, v.weight] for v in votes])
+
+
+def votes_of(stored: str) -> tuple[Vote, ...]:
+    rows: list[list[Any]] = from_json(stored)
+    return tuple(
+        Vote(strategy, Action(action), confidence, why, weight) for strategy, action, confidence, why, weight in rows
+    )
+
+
+def detail_text(detail: Mapping[str, object]) -> str:
+    """Return an event's detail as JSON. What JSON cannot say is told as text: an event never holds back its change."""
+    if not detail:
+        return "{}"
+    try:
+        return to_json(dict(detail))
+    except (TypeError, ValueError):  # NaN, a key that is no text
+        return to_json({"untellable": repr(detail)})
+
+
+def payload_hash(signal: NewSignal, votes: str) -> bytes:
+    """Return the SHA-256 of what a producer says with a signal.
+
+    Left out is what differs when the same signal is handed in again: its id, its times, and the last price, which the
+    engine adds. Equal numbers count as equal however they are written.
+    """
+    said = (
+        signal.symbol,
+        signal.side.value,
+        repr(float(signal.confidence)),
+        _plain(signal.quantity),
+        _plain(signal.price),
+        signal.note,
+        votes,
+        signal.preferred_trader or "",
+        "reduces" if signal.reduces else "",
+        "supersedes" if signal.supersedes else "",
+        signal.parent_id or "",
+    )
+    return hashlib.sha256("\x1f".join(said).encode()).digest()
+
+
+def _plain(value: Decimal | None) -> str:
+    return "" if value is None else str(value.normalize())
