@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -133,11 +133,10 @@ class TraderSettings(Section):
     @field_validator("ccxt")
     @classmethod
     def _holds_no_secret(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
-        for key in table:
-            if is_secret_name(key):
-                raise ValueError(
-                    f"{key!r} does not belong in a file; name its environment variable in api_key_env, secret_env or password_env"
-                )
+        if found := next((key for key in _keys(table) if is_secret_name(key)), None):
+            raise ValueError(
+                f"{found!r} does not belong in a file; name its environment variable in api_key_env, secret_env or password_env"
+            )
         return table
 
     @model_validator(mode="after")
@@ -226,6 +225,13 @@ class Settings(Section):
         if self.market.source == "ccxt" and not self.market.symbols:
             raise ValueError('market.symbols: name what to watch, such as ["BTC/USDT"]')
         return self
+
+
+def _keys(table: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        yield key
+        if isinstance(value, Mapping):
+            yield from _keys(value)
 
 
 def is_secret_name(key: str) -> bool:

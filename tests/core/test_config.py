@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import PERCENT_VARIABLES, PLAIN_VARIABLES, demo_settings, load
+from engine.config import PERCENT_VARIABLES, PLAIN_VARIABLES, Loaded, demo_settings, load
 from engine.config_text import shown, template
 from engine.core.errors import ConfigError
 from engine.core.values import Mode
 from engine.places import CONFIG_BYTES_MAX, Named, default_db, find_db
-from engine.settings import Settings, is_secret_name
+from engine.settings import Settings, TraderSettings, is_secret_name
 from engine.toml_lines import lines_of
 
 LIVE = """
@@ -176,7 +176,14 @@ def test_broken_toml_is_refused_with_its_line(tmp_path: Path, text: str, line: i
 
 
 @pytest.mark.parametrize(
-    "text", ["[limits]\nconfidence_min = nan", "[engine]\ndrain_s = inf", "x = " + "[" * 5000, "x = " + "9" * 5000]
+    "text",
+    [
+        "[limits]\nconfidence_min = nan",
+        "[engine]\ndrain_s = inf",
+        "[[traders]]\nname = 'a'\n[traders.ccxt]\nx = nan",
+        "x = " + "[" * 5000,
+        "x = " + "9" * 5000,
+    ],
 )
 def test_numbers_without_end_and_bombs_are_refused(tmp_path: Path, text: str) -> None:
     assert "deck.toml" in refusal(a_file(tmp_path, text))
@@ -195,6 +202,7 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> Non
     said = refusal(a_file(tmp_path, LIVE + '[traders.ccxt]\nsecret = "hunter2-hunter2"\n'))
     assert "api_key_env" in said
     assert "hunter2" not in said
+    assert "api_key_env" in refusal(a_file(tmp_path, LIVE + '[traders.ccxt.options]\napiKey = "hunter2-hunter2"\n'))
 
 
 def test_real_orders_need_credentials_real_prices_and_symbols(tmp_path: Path) -> None:
@@ -237,6 +245,9 @@ def test_what_is_shown_masks_secrets_and_names_sources(tmp_path: Path) -> None:
     assert "hunter2" not in rows["traders[0].ccxt.proxy"].value
     assert rows["traders[0].name"].source == f"{path}:5"
     assert rows["limits.stop_loss"].source == "default"
+    unchecked = TraderSettings.model_construct(**{**dict(Settings().traders[0]), "ccxt": {"secret": "hunter2"}})
+    forced = Settings.model_construct(**{**dict(Settings()), "traders": (unchecked,)})
+    assert "hunter2" not in str(shown(Loaded(forced, {}, Mode.DEMO, None)))
     assert is_secret_name("walletAddress")
     assert not is_secret_name("secret_env")
 
