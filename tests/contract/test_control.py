@@ -169,6 +169,7 @@ def test_a_line_too_long_is_refused_and_the_connection_goes_on(tmp_path: Path) -
             error = refused["error"]
             assert isinstance(error, dict)
             assert (error["kind"], error["field"]) == ("BadInput", "line")
+            assert "bytes" in str(error["problem"])
             assert (pong["id"], pong["ok"]) == (2, True)
 
     run(body)
@@ -200,6 +201,17 @@ def test_a_bad_request_is_refused_and_the_connection_goes_on(tmp_path: Path, lin
             assert error["kind"] == "BadInput"
             assert pong["ok"] is True
             assert desk.kept == {}
+
+    run(body)
+
+
+def test_a_number_keeps_every_digit_on_its_way(tmp_path: Path) -> None:
+    async def body() -> None:
+        path = tmp_path / "s.sock"
+        async with listening(path) as desk:
+            line = b'{"id": 1, "do": "hand_in", "signals": [{"symbol": "BTC/USDT", "key": "k", "quantity": 0.12345678901234567890}]}'
+            await raw(path, line)
+            assert desk.kept["k"]["quantity"] == "0.12345678901234567890"
 
     run(body)
 

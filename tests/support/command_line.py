@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from unittest.mock import patch
 
 from tui.cli import main
 
+LATE_S = 120.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -73,9 +75,12 @@ class Shell:
         """Start a command as a process; kills it at the end if it still runs."""
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with subprocess.Popen(self._words(*arguments), env=self.env, **{**pipes, **options}) as started:
+            late = threading.Timer(LATE_S, started.kill)  # whoever waits for its words then reads their end
+            late.start()
             try:
                 yield started
             finally:
+                late.cancel()
                 if started.poll() is None:
                     started.kill()
 
