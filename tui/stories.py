@@ -81,7 +81,7 @@ def waterfall(latency: Latency, width: int = BAR_WIDTH) -> list[tuple[str, str, 
         start = min(int(gone / total * width), width - 1) if total else 0
         gone += seconds
         length = max(round(seconds / total * width), 1) if total else 1
-        lines.append((name, " " * start + "▇" * min(length, width - start), duration(seconds)))
+        lines.append((name, " " * start + "▇" * length, duration(seconds)))
     return lines
 
 

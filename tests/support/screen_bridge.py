@@ -10,12 +10,14 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from engine.clock import ManualClock
 from engine.core.board import Board, ExecutionStatus, Story
 from engine.core.commands import Command, CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from engine.core.events import Event
-from tests.support.stories import NOON, a_board
+from tests.support.stories import NOON, SIGNAL_ID, a_board, at
 from tui.screens.detail import DetailScreen, Sheet
+from tui.screens.story import StoryScreen
 from tui.themes import DEFAULT, shipped
 
 HOSTILE = [
@@ -131,11 +133,10 @@ class Showing(App[None]):
         return [(toast.severity, toast.message) for toast in self._notifications]
 
 
-def play(
-    shown: Screen[Any],
-    script: Callable[[Showing, Pilot[None]], Awaitable[None]],
-    size: tuple[int, int] = (80, 24),
-) -> None:
+Script = Callable[[Showing, Pilot[None]], Awaitable[None]]
+
+
+def play(shown: Screen[Any], script: Script, size: tuple[int, int] = (80, 24)) -> None:
     """Show a screen, wait until it has drawn, and let `script` use it."""
 
     async def run() -> None:
@@ -145,6 +146,20 @@ def play(
             await script(app, pilot)
 
     asyncio.run(run())
+
+
+def story_screen(bridge: RecordingBridge, signal_id: str = SIGNAL_ID) -> StoryScreen:
+    """Return the story's screen at noon and ten seconds."""
+    return StoryScreen(bridge, signal_id, clock=ManualClock(at(10)))
+
+
+def on_story(
+    story: Story, script: Script, *, read_only: bool = False, size: tuple[int, int] = (80, 24)
+) -> RecordingBridge:
+    """Let `script` use the screen of one story, and return the bridge that recorded its wishes."""
+    bridge = RecordingBridge(story, read_only=read_only)
+    play(story_screen(bridge, story.signal.id), script, size)
+    return bridge
 
 
 async def press(app: Showing, pilot: Pilot[None], *keys: str) -> None:

@@ -71,6 +71,12 @@ def test_a_signal_that_no_trader_takes_names_each_one_passed_over() -> None:
         assert str(item["why"]) in answer.sentence
 
 
+def test_the_newest_obstacle_is_the_one_that_counts() -> None:
+    earlier, later = gated(2, 0.01, "is_within_position_limits"), gated(3, 30, considered=PASSED_OVER)
+    assert "every trader was passed over" in told(bare(SignalState.WAITING, earlier, later)).sentence
+    assert "within position limits" in told(bare(SignalState.WAITING, later, earlier)).sentence
+
+
 def test_a_requeued_signal_names_the_attempt_that_came_to_nothing() -> None:
     ended = an_event(
         2,
