@@ -44,9 +44,12 @@ class Banner(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self.display = False
+        self._said: Sequence[Cell] = ()
 
     def show(self, board: Board | None, store_trouble: str, engine_trouble: str) -> None:
         """Say what has to be said."""
         words = banner_words(board, store_trouble, engine_trouble)
-        self.display = bool(words)
-        self.update(content(words))
+        if words != self._said:
+            self._said = words
+            self.display = bool(words)
+            self.update(content(words))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from engine.core.board import EngineFacts, EngineState
@@ -162,6 +163,7 @@ def date_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+@lru_cache(maxsize=8192)  # the same few texts are drawn again and again
 def foreign(text: str, length_max: int = 200) -> str:
     """Return foreign text as it may be drawn: one line, nothing that a terminal would obey."""
     return clean(text, length_max)

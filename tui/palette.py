@@ -11,6 +11,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 
 from tui.screens.help import nodes_of
+from tui.widgets.live_table import MOVES
 
 
 class Offer(NamedTuple):
@@ -39,7 +40,7 @@ class Commands(Provider):
             for bindings in node._bindings.key_to_bindings.values():
                 for binding in bindings:
                     place = (id(node), binding.action)
-                    if binding.id is None or not binding.description or place in seen or not _is_on(node, binding):
+                    if not _is_worth_a_line(binding) or place in seen or not _is_on(node, binding):
                         continue
                     seen.add(place)
                     yield Offer(node, binding, self.app.get_key_display(binding))
@@ -57,6 +58,11 @@ class Commands(Provider):
 
     def _take(self, offer: Offer) -> partial[Coroutine[Any, Any, bool]]:
         return partial(self.app.run_action, offer.binding.action, offer.node)
+
+
+def _is_worth_a_line(binding: Binding) -> bool:
+    """Say whether somebody would look for it by its name: what has no id is not ours, and moves have their keys."""
+    return binding.id is not None and bool(binding.description) and binding.group is not MOVES
 
 
 def _is_on(node: DOMNode, binding: Binding) -> bool:

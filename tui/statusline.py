@@ -75,7 +75,7 @@ def age_item(engine: EngineFacts | None, wall: datetime) -> Item:
     text = f"{total:.1f}s" if total < 10 else age(total)
     match freshness(engine, wall):
         case Freshness.STALE:
-            return Item("", "", f"STALE {text}", "bold reverse $error", 0)
+            return Item("", "", f" STALE {text} ", "bold reverse $error", 0)
         case Freshness.AGEING:
             return Item("age", "", text, "bold $warning", 0)
         case _:
@@ -94,7 +94,7 @@ def items(board: Board, wall: datetime) -> list[Item]:
         Item("queue", "q", f"{head.queue}{'+' if head.queue_capped else ''}", "", 0),
         Item("ok", "ok", percent(head.success_rate), rate_colour(head.success_rate), 2),
         Item("fly", "fly", str(head.in_flight), "$accent" if head.in_flight else "", 5),
-        Item("unsure", "?", str(unsure), "bold $warning" if unsure else "$muted", 1 if unsure else 9),
+        Item("unk", "?", str(unsure), "bold $warning" if unsure else "$muted", 1 if unsure else 9),
         Item("traders", "tr", f"{head.traders_available}/{head.traders_total}", "bold $warning" if down else "", 3),
         Item("alerts", "al", f" {head.alerts_active} " if alerts else "0", alerts, 0),
         Item("err", "err", f"{head.errors_per_min}/m", "bold $warning" if head.errors_per_min else "", 4),

@@ -65,6 +65,7 @@ class Panel(Vertical):
         super().__init__(classes="panel")
         self.scene: Scene | None = None
         self.is_brief = False
+        self._title: Content | None = None
         self.read_only = False
 
     def compose(self) -> ComposeResult:
@@ -112,15 +113,20 @@ class Panel(Vertical):
     def _draw_guarded(self, scene: Scene) -> None:
         name = Content.assemble((f"{self.number}", "$accent"), " ", self.label, " ")
         title = Content.assemble(name, self.title(scene))
-        self.border_title = title.pad(1, 1) if self.has_class("-stacked") else title  # a frame pads by itself
+        self._entitle(title.pad(1, 1) if self.has_class("-stacked") else title)  # a frame pads by itself
         if self.is_brief:
-            self.query_one(".brief", Static).update(self.brief(scene, max(1, self.content_size.width)))
+            self.query_one(".brief", Static).update(self.brief(scene, max(1, self.content_size.width)), layout=False)
         else:
             self.draw(scene)
 
+    def _entitle(self, title: Content) -> None:
+        if self._title is None or not title.is_same(self._title):  # a new title repaints the frame
+            self._title = title
+            self.border_title = title
+
     def _show_card(self, defect: Exception) -> None:
         self.add_class("-broken")
-        self.border_title = Content.assemble((f"{self.number}", "$accent"), f" {self.label} ", ("defect", "$error"))
+        self._entitle(Content.assemble((f"{self.number}", "$accent"), f" {self.label} ", ("defect", "$error")))
         said = foreign(str(defect)) or "no further word"
         self.query_one(".card", Static).update(
             content(

@@ -49,8 +49,14 @@ class ErrorsPanel(TablePanel):
         Column("signal", "signal", 6, rank=1),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[tuple[int, str], Entry] = {}
+
     def entries(self, scene: Scene) -> list[Entry]:
-        return [error_entry(event) for event in scene.board.errors]
+        before = self._known  # the journal only grows: what was written of an entry stays
+        self._known = {(e.seq, e.text): before.get((e.seq, e.text)) or error_entry(e) for e in scene.board.errors}
+        return list(self._known.values())
 
     def counts(self, scene: Scene) -> Content:
         per_minute = scene.board.headline.errors_per_min

@@ -67,15 +67,15 @@ class SuccessPanel(Panel):
 
     def draw(self, scene: Scene) -> None:
         width, height = self.content_size.width - 1, self.content_size.height
-        facts = Content("\n").join(line.truncate(width, ellipsis=True) for line in self._facts(scene))
-        wanted = (facts.plain, scene.board.minutes, width, height)
+        wanted = (int(scene.now.timestamp()), width, height)
         if wanted == self._drawn:
-            return
+            return  # a picture a second is enough
         self._drawn = wanted
+        facts = Content("\n").join(line.truncate(width, ellipsis=True) for line in self._facts(scene))
         values = rates(scene.board.minutes)
         along = (f"{len(values)} min ago", "now")
         picture = chart(values, width, height - FACT_LINES, scale=scale_for(values), along=along)
-        self.query_one(ChartView).update(Content("\n").join([facts, picture]))
+        self.query_one(ChartView).update(Content("\n").join([facts, picture]), layout=False)
 
     def brief(self, scene: Scene, width: int) -> Content:
         head, values = scene.board.headline, rates(scene.board.minutes)

@@ -12,7 +12,10 @@ class FilterBar(Input):
     """One line at the bottom. Enter takes the filter, escape clears it; both hand it in as `Input.Submitted`."""
 
     DEFAULT_CSS = "FilterBar { dock: bottom; height: 1; margin-bottom: 1; background: $panel; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Clear", id="filter.clear")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Take", id="filter.take"),
+        Binding("escape", "give_up", "Clear", id="filter.clear"),
+    ]
 
     def __init__(self) -> None:
         super().__init__(placeholder="words, or field:value as in state:failed; -word leaves out", compact=True)
