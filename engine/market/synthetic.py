@@ -34,6 +34,7 @@ DIGITS: Final = 6  # of a price, as venues quote them
 NOTIONAL_MEAN: Final = 400.0  # of one trade, in the quote asset
 RANGE_PULL_S: Final = 30.0  # how soon a range pulls the price back
 HOME_PULL_S: Final = 3_600.0  # how soon the first price does
+REACH: Final = math.log(100.0)  # the price stays within a hundredth and a hundredfold of the first, whatever is set
 MOOD_S_MIN: Final = 10.0
 HISTORY_STEPS: Final = 4  # moves of the price within one candle of the back-fill
 LAG_S_MAX: Final = 60.0  # a longer gap between clock and market (a closed lid) is skipped, not made up for
@@ -69,6 +70,7 @@ class _Walk:
         if self._mood is Mood.RANGE:
             drift -= (self._log - self._anchor) / RANGE_PULL_S
         self._log += drift * seconds + self._settings.volatility * math.sqrt(seconds) * self._chance.gauss(0.0, 1.0)
+        self._log = min(max(self._log, self._home - REACH), self._home + REACH)
         return self.price
 
     def trades(self, since_ms: int, until_ms: int) -> list[Trade]:

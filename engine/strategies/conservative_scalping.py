@@ -54,7 +54,7 @@ class ConservativeScalping:
         """Return the vote; the figures in `why` are half band widths, points of %D and a price."""
         set_to = self.parameters
         last = window.close.item(-1)
-        # Parts of the last price: TA-Lib takes variances below 1e-14 for zero, and squares of large prices lose digits.
+        # Distances from the last price in parts of it: TA-Lib 0.6 takes variances below 1e-14 for zero.
         upper, middle, _ = talib.BBANDS(window.close / last - 1.0, set_to.band, set_to.band_width, set_to.band_width)
         half_width = upper.item(-1) - middle.item(-1)
         if not half_width > 0.0:

@@ -63,7 +63,7 @@ class MomentumScalping:
         range_ = talib.ATR(window.high, window.low, close, set_to.rsi).item(-1)
         if not range_ > 0.0:
             return Vote(self.name, Action.HOLD, 0.0, "the price has not moved", self.default_weight)
-        # TA-Lib takes sums below 1e-14 for zero; parts of the last price keep the smallest coins above that.
+        # Parts of the last price: TA-Lib 0.6 takes moves below 1e-14 for none, and small coins are worth that little.
         edge = talib.RSI(close / close.item(-1), set_to.rsi).item(-1) - 50.0
         momentum = talib.MACD(close, set_to.fast, set_to.slow, set_to.signal)[2]
         now, before = momentum.item(-1) / range_, momentum.item(-2) / range_

@@ -114,6 +114,19 @@ def test_a_day_of_it_stays_within_reason_and_is_all_sound() -> None:
         assert 1.0 < max(prices) / min(prices) < 2.0
 
 
+def test_a_trend_is_held_back_by_where_the_price_began() -> None:
+    settings = SyntheticSettings(symbols=("BTC/USDT",), seed=8, trades_per_s=0.1, tick_s=60, regime_s=86_400)
+    prices = [trade.price for tick in told(settings, 24 * 60) for trade in tick.trades]
+    # A mood lasts for hours here, and its drift alone would double the price within three.
+    assert max(max(prices) / 64_000, 64_000 / min(prices)) < 2.0
+
+
+def test_the_wildest_settings_still_give_prices() -> None:
+    settings = SyntheticSettings(symbols=("DOGE/USDT",), seed=8, tick_s=60, volatility=0.05, trend=5, trades_per_s=0.1)
+    prices = [trade.price for tick in told(settings, 6 * 60) for trade in tick.trades]
+    assert 0.0012 < min(prices) < max(prices) < 13.1
+
+
 def test_a_closed_lid_is_skipped_and_not_made_up_for() -> None:
     async def steps() -> tuple[list[Tick], float]:
         clock = LoopClock()

@@ -65,6 +65,26 @@ def test_the_leading_strategy_weighs_most_on_the_winning_side_and_ties_go_by_nam
     assert combined.leading == "beta"
 
 
+def test_the_order_of_the_votes_does_not_even_decide_the_last_digit() -> None:
+    pairs = [(1.07, 0.667), (0.85, 0.057), (2.03, 0.582), (1.05, 0.813)]  # a plain sum rounds to 0.5594 or 0.5595
+    votes = [a_vote(Action.BUY, confidence, weight) for weight, confidence in pairs]
+    forwards, backwards = combine(votes), combine(votes[::-1])
+    assert forwards is not None
+    assert backwards is not None
+    assert forwards.confidence == backwards.confidence
+
+
+def test_weight_and_confidence_together_decide_who_leads() -> None:
+    votes = [
+        a_vote(Action.SELL, 0.9, 0.2, "sure"),
+        a_vote(Action.SELL, 0.6, 0.4, "heavy"),
+        a_vote(Action.SELL, 0.1, 0.5),
+    ]
+    combined = combine(votes)
+    assert combined is not None
+    assert combined.leading == "heavy"
+
+
 def test_a_vote_that_cannot_be_weighed_abstains() -> None:
     sound = a_vote(Action.BUY, 0.8)
     for confidence in (math.nan, 1.7, -0.1, math.inf):

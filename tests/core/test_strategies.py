@@ -107,10 +107,51 @@ def test_conservative_scalping_holds_inside_the_band() -> None:
     assert CONSERVATIVE.vote(a_window(a_wave())).action is Action.HOLD
 
 
-def test_conservative_scalping_holds_without_volume() -> None:
+def an_overshoot() -> Series:
     close = a_wave()
     close[-4:] = [98.5, 97.8, 97.1, 96.4]
-    vote = CONSERVATIVE.vote(a_window(close, volume=0.0))
+    return close
+
+
+def test_conservative_scalping_holds_where_only_the_band_is_left() -> None:
+    close = a_wave()
+    close[-1] = 96.4  # one fall from a high: %D still remembers the high
+    vote = CONSERVATIVE.vote(a_window(close))
+    assert vote.action is Action.HOLD
+    assert float(vote.why.split("%D ")[1].split(",")[0]) > 20.0
+
+
+def test_conservative_scalping_holds_on_the_far_side_of_the_vwap() -> None:
+    window = a_window(an_overshoot())
+    window.close[:20] -= 20.0
+    window.high[:20] -= 20.0
+    window.low[:20] -= 20.0
+    window.volume[:20] = 1_000.0
+    assert CONSERVATIVE.vote(a_window(an_overshoot())).action is Action.BUY
+    assert CONSERVATIVE.vote(window).action is Action.HOLD
+
+
+def test_conservative_scalping_holds_inside_the_band_even_when_oversold() -> None:
+    close = np.concatenate((a_wave(40) * 5.0 - 400.0, 100.0 - 0.05 * np.arange(20)))
+    close[40:46] = [110.0, 90.0, 110.0, 90.0, 110.0, 90.0]
+    window = a_window(close, spread=0.01)
+    window.high[-14:], window.low[-14:] = close[-14:] + 0.01, close[-14:] - 0.01
+    vote = CONSERVATIVE.vote(window)
+    assert vote.action is Action.HOLD
+    assert "%D" not in vote.why
+
+
+@pytest.mark.parametrize(("strategy", "figure"), [(FAST, "EMA"), (MOMENTUM, "RSI"), (CONSERVATIVE, "band")])
+def test_as_many_candles_as_a_strategy_asks_for_give_it_all_its_figures(
+    strategy: FastScalping | MomentumScalping | ConservativeScalping, figure: str
+) -> None:
+    vote = strategy.vote(a_window(a_wave(strategy.candles_min)))
+    assert figure in vote.why
+    assert "nan" not in vote.why
+
+
+def test_conservative_scalping_holds_without_volume() -> None:
+    vote = CONSERVATIVE.vote(a_window(an_overshoot(), volume=0.0))
     assert (vote.action, vote.why) == (Action.HOLD, "nothing was traded")
 
 
@@ -122,14 +163,12 @@ def test_conservative_scalping_does_not_take_a_range_without_height_for_an_overs
     assert (vote.action, vote.why) == (Action.HOLD, "the range has no height")
 
 
-@pytest.mark.parametrize("scale", [1e-10, 1e-4, 1.0, 1e7])
+@pytest.mark.parametrize("scale", [1e-15, 1e-10, 1e-4, 1e7])
 @pytest.mark.parametrize("strategy", [FAST, MOMENTUM, CONSERVATIVE], ids=lambda strategy: str(strategy.name))
 def test_a_price_in_another_unit_gets_the_same_vote(
     strategy: FastScalping | MomentumScalping | ConservativeScalping, scale: float
 ) -> None:
-    overshoot = a_wave()
-    overshoot[-4:] = [98.5, 97.8, 97.1, 96.4]
-    for close in (a_ramp(0.5), accelerating(1.0), overshoot):
+    for close in (a_ramp(0.5), accelerating(1.0), an_overshoot()):
         usual, scaled = strategy.vote(a_window(close)), strategy.vote(a_window(close * scale, spread=0.1 * scale))
         assert scaled.action is usual.action
         assert math.isclose(scaled.confidence, usual.confidence, rel_tol=1e-6)
