@@ -10,7 +10,9 @@
   future, and rows that do not fit the symbol's rhythm are counted as bad and dropped.
 - **Ready candles** whose interval divides the builder's are merged into its candles; all others keep their own interval.
   They are awaited for one interval before a flat candle takes their place. A ready candle stands for the trades within it:
-  where both arrive, the trades only move the last price. A symbol keeps the rhythm of its first row until a break.
+  where both arrive, the trades only move the last price. A symbol keeps the rhythm of its first row until a break. If the
+  awaited candle does not come although there were trades, a flat one would be a lie: that is a break too, and from then on
+  the trades make the candles.
 
 The first candle of a symbol may hold only the part of its interval that was seen.
 """

@@ -182,6 +182,7 @@ class SymbolSeries:
         self._interval_ms, self._phase_ms = cut.interval_ms, 0
         self._flat_run = 0
         self._fed_ready = False
+        self._traded_beside = False
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -214,6 +215,7 @@ class SymbolSeries:
             return Fate.LATE
         self._note_price(row.price, row.at_ms)
         if self._open is not None and self._interval_ms != self._own_ms:
+            self._traded_beside = True
             return Fate.KEPT  # the longer ready candles contain it
         self._open_at(row.at_ms, self._own_ms, 0, closed).trade(row.at_ms, row.price, row.amount)
         self._fed_ready = False
@@ -232,7 +234,7 @@ class SymbolSeries:
         if (row.opened_ms - phase_ms) % rhythm_ms + row.interval_ms > rhythm_ms:
             return Fate.BAD  # it straddles two candles
         self._note_price(row.close, min(row.closed_ms, max(now_ms, row.opened_ms)))
-        self._fed_ready = True
+        self._fed_ready, self._traded_beside = True, False
         return self._open_at(row.opened_ms, rhythm_ms, phase_ms, closed).ready(row)
 
     def close_until(self, now_ms: int, closed: list[Candle]) -> None:
@@ -258,7 +260,7 @@ class SymbolSeries:
         if not self._open.is_empty:
             candle = self._open.closed(self.symbol, self._interval_ms)
             self._flat_run = 0
-        elif self._flat_run < self._flat_max:
+        elif self._flat_run < self._flat_max and not self._traded_beside:
             candle = self._flat(self._open.opened_ms)
             self._flat_run += 1
             self._counters.flat += 1
@@ -281,7 +283,7 @@ class SymbolSeries:
         self._counters.breaks += 1
         self._columns.clear()
         self._window = self._open = None
-        self._flat_run = 0
+        self._flat_run, self._traded_beside = 0, False
 
     def _has(self, row: Candle) -> bool:
         assert self._open is not None, "only a series with an open candle has a past"

@@ -234,6 +234,19 @@ def test_trades_beside_longer_ready_candles_only_move_the_last_price() -> None:
     assert builder.counters.bad == 0
 
 
+def test_trades_make_the_candles_once_the_longer_ready_ones_stay_away() -> None:
+    builder = CandleBuilder()
+    builder.backfill([a_candle(0), a_candle(60)])
+    for after_s in range(125, 240, 10):
+        assert builder.advance(at(after_s, a_trade(after_s, 140))) == []
+    assert builder.advance(at(240)) == []
+    assert (builder.counters.breaks, builder.counters.flat) == (1, 0)
+    closed = builder.advance(at(250, a_trade(245, 150)))
+    assert [(candle.opened_ms - T0, candle.interval_ms, candle.close) for candle in closed] == [
+        (240_000, 10_000, 150.0)
+    ]
+
+
 def test_a_back_fill_is_followed_by_trades_without_a_seam() -> None:
     builder = CandleBuilder()
     history = [a_candle(10 * index, 100 + index, 10) for index in range(5)]
