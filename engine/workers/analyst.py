@@ -9,14 +9,13 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.clock import hex_id
 from engine.core.combine import Combined, combine
 from engine.core.lifecycle import OPEN_SIGNALS
 from engine.core.text import clean
 from engine.core.values import NewSignal, Side
 from engine.store.base import Put, PutOutcome
 from engine.workers.exits import EXIT_SOURCE, ExitWatch
-from engine.workers.floor import Floor
+from engine.workers.floor import Floor, signal_id_of
 from engine.workers.panel import Panel
 
 BREATH: Final = 16  # symbols between two pauses for breath, so that a round of thousands holds nobody up
@@ -51,7 +50,6 @@ class Analyst:
 
     def __init__(self, floor: Floor, panel: Panel, exits: ExitWatch, settings: AnalystSettings) -> None:
         self._floor, self._panel, self._exits, self._settings = floor, panel, exits, settings
-        self._ids = floor.chance.stream("signals")
         self._woken = asyncio.Event()
         self._seen: dict[str, int] = {}
         self._standing: dict[tuple[str, str, Side], _Standing] = {}
@@ -138,9 +136,10 @@ class Analyst:
     def _signal(self, symbol: str, agreed: Combined) -> NewSignal:
         now = self._floor.clock.wall()
         quote = self._floor.market.quotes.get(symbol)
+        key = f"{symbol}|{agreed.leading}|{self._floor.market.last_closed_ms(symbol)}"
         return NewSignal(
-            signal_id=hex_id(self._ids, 16),
-            key=f"{symbol}|{agreed.leading}|{self._floor.market.last_closed_ms(symbol)}",
+            signal_id=signal_id_of(agreed.leading, key),
+            key=key,
             symbol=symbol,
             side=agreed.side,
             confidence=agreed.confidence,

@@ -9,13 +9,12 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.clock import hex_id
 from engine.core.exits import Exit, due_exits
 from engine.core.lifecycle import OPEN_SIGNALS
 from engine.core.risk import Limits
 from engine.core.values import NewSignal, Position
 from engine.store.base import SignalFilter
-from engine.workers.floor import Floor
+from engine.workers.floor import Floor, signal_id_of
 
 EXIT_SOURCE: Final = "exit"
 _RECENT: Final = 50  # how many of a symbol's newest exit signals are read to find where an earlier engine stood
@@ -48,7 +47,6 @@ class ExitWatch:
 
     def __init__(self, floor: Floor, limits: Limits, settings: ExitSettings) -> None:
         self._floor, self._limits, self._settings = floor, limits, settings
-        self._ids = floor.chance.stream("exits")
         self._positions: list[Position] = []
         self._seen_change: int | None = None
         self._raised: dict[str, _Raised] = {}
@@ -82,9 +80,10 @@ class ExitWatch:
         last = await self._last(place, found.position.symbol)
         if last is not None and not self._is_over(last, now):
             return None
+        key = f"{place}|{last.n + 1 if last else 1}"
         return NewSignal(
-            signal_id=hex_id(self._ids, 16),
-            key=f"{place}|{last.n + 1 if last else 1}",
+            signal_id=signal_id_of(EXIT_SOURCE, key),
+            key=key,
             symbol=found.position.symbol,
             side=found.side,
             confidence=1.0,

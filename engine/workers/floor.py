@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.clock import Chance, Clock
+from engine.clock import Clock
 from engine.core.risk import Quote
 from engine.core.window import Window
 from engine.store.base import Store
@@ -27,9 +28,16 @@ class Market(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The store that signals go to, the market that they come from, and where time and chance come from."""
+    """The store that signals go to, the market that they come from, and where time comes from."""
 
     store: Store
     market: Market
     clock: Clock
-    chance: Chance
+
+
+def signal_id_of(source: str, key: str) -> str:
+    """Return the id of the signal that `source` makes under `key`: 64 bits of SHA-256 as 16 lowercase hex digits.
+
+    Keys are unique per source for ever, so ids are too, also where a seeded engine starts again on the same store.
+    """
+    return hashlib.sha256(f"{source}|{key}".encode()).hexdigest()[:16]
