@@ -27,7 +27,8 @@ class HealthSettings(BaseModel):
 
     `jitter` is the share by which each wait varies, so that traders are not all asked at once. `dwell_s` is how long a
     trader that was down must answer before it is up. `quarantine_after` is how many unresolved outcomes one trader may
-    have before it gets no more orders.
+    have before it gets no more orders. `nap_s` is how much longer a trader that is well is left alone where the loop never
+    waits: in a replay at full speed the questions would cost more than all the rest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +44,7 @@ class HealthSettings(BaseModel):
     offset_warn_s: float = Field(0.25, gt=0, allow_inf_nan=False)
     offset_block_s: float = Field(0.75, gt=0, allow_inf_nan=False)
     quarantine_after: int = Field(2, ge=1, le=100)
+    nap_s: float = Field(300.0, ge=0, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,11 @@ def answered(pulse: Pulse, now: float, p95_s: float | None, settings: HealthSett
 def silent(pulse: Pulse, fact: str, settings: HealthSettings) -> Pulse:
     """Return the pulse after a call that should have been answered was not; `fact` is a cleaned sentence."""
     heard = replace(pulse, silences=pulse.silences + 1, answers=0, answering_since=None)
-    if heard.health is Health.DOWN:
-        return heard if heard.clock_blocked else replace(heard, fact=fact)
-    if heard.silences < settings.down_after:
+    if heard.silences >= settings.down_after:
+        fact = f"{heard.silences} times in a row: {fact}"
+    elif heard.health is not Health.DOWN:
         return heard
-    return replace(heard, health=Health.DOWN, fact=f"{heard.silences} times in a row: {fact}")
+    return replace(heard, health=Health.DOWN, fact=heard.fact if heard.clock_blocked else fact)
 
 
 def clock_read(pulse: Pulse, offset_s: float, now: float, settings: HealthSettings) -> Pulse:

@@ -23,7 +23,6 @@ from engine.store.base import Store, TraderHealth
 __all__ = ["HealthSettings", "TraderHealthChecker", "TraderPort"]
 
 NOTE_EVERY_S: Final = 5.0  # real seconds between two writes of what is no transition: latencies, orders in flight
-FREE_STRIDE: Final = 4  # where the loop never waits, waits are this much longer: a paper venue is not ill for long
 SETTLE_S: Final = 0.1  # after a wake-up: what caused it is written meanwhile, and others merge with it
 GRACE_S: Final = 0.5
 AFTER_OPEN_S: Final = 0.05
@@ -63,6 +62,7 @@ class _Chart:
     unresolved: int = 0
     pardoned: int = 0
     proof_broken: bool = False
+    alarm: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class TraderHealthChecker:
@@ -122,10 +122,7 @@ class TraderHealthChecker:
         if port is None:
             raise TraderUnavailable(trader_id, "no trader of that name is configured")
         chart = self._charts[trader_id]
-        if self._may_ask(port):
-            await self._read_clock(port, chart)
-        # Asking for an account with refused credentials again and again gets an address banned.
-        if port.exchange.breaker_state is not BreakerState.FORCED_OPEN and self._clock.elapsed() >= chart.private_at:
+        if self._may_ask(port) and await self._read_clock(port, chart) and self._is_account_due(port, chart):
             await self._read_account(port, chart)
         await self._note([trader_id])
         return self._state(trader_id)
@@ -145,6 +142,7 @@ class TraderHealthChecker:
             return
         chart.pulse = pulses.silent(chart.pulse, error.error, self._settings)
         self._woken.set()
+        chart.alarm.set()
 
     def quarantine(self, trader_id: str) -> None:
         """Give this trader no more orders until an operator resumes it: a proof was broken."""
@@ -161,11 +159,28 @@ class TraderHealthChecker:
     def nudge(self) -> None:
         """Say that a breaker changed. Safe to call often; wake-ups merge."""
         self._woken.set()
+        for chart in self._charts.values():
+            chart.alarm.set()
 
     async def _attend(self, name: str) -> None:
+        chart = self._charts[name]
         while True:
             await self.check_trader(name)
             await self._clock.sleep(self._pause(name))
+            if runs_free() and self._is_well(name):
+                await self._nap(chart)
+
+    async def _nap(self, chart: _Chart) -> None:
+        chart.alarm.clear()
+        try:
+            async with self._clock.timeout(self._settings.nap_s):
+                await chart.alarm.wait()
+        except TimeoutError:
+            return
+
+    def _is_well(self, name: str) -> bool:
+        pulse, exchange = self._charts[name].pulse, self._traders[name].exchange
+        return pulse.health is Health.UP and pulse.silences == 0 and exchange.breaker_state is BreakerState.CLOSED
 
     async def _listen(self) -> None:
         while True:
@@ -177,7 +192,7 @@ class TraderHealthChecker:
     def _pause(self, name: str) -> float:
         port = self._traders[name]
         spread = self._settings.jitter * (2.0 * self._jitter.random() - 1.0)
-        pause = self._settings.time_every_s * (1.0 + spread) * (FREE_STRIDE if runs_free() else 1)
+        pause = self._settings.time_every_s * (1.0 + spread)
         # A breaker turns half-open with the first good read after its time: so read then, not up to a whole turn later.
         breakers = [port.exchange.breaker(guards) for guards in Guards]
         left = [b.open_until - self._clock.elapsed() for b in breakers if b.open_until is not None]
@@ -189,22 +204,28 @@ class TraderHealthChecker:
         # A read that its breaker would not let pass says nothing of the venue.
         return port.exchange.breaker(Guards.READS).would_permit(self._clock.elapsed())
 
-    async def _read_clock(self, port: TraderPort, chart: _Chart) -> None:
+    def _is_account_due(self, port: TraderPort, chart: _Chart) -> bool:
+        # Asking for an account with refused credentials again and again gets an address banned.
+        forced = port.exchange.breaker_state is BreakerState.FORCED_OPEN
+        return not forced and self._clock.elapsed() >= chart.private_at
+
+    async def _read_clock(self, port: TraderPort, chart: _Chart) -> bool:
         began, began_at = self._clock.elapsed(), self._clock.wall()
         venue = await self._ask(chart, port.exchange.venue_time)
         if venue is None:
-            return
+            return False
         round_trip_s = self._clock.elapsed() - began
         middle_s = (venue - began_at).total_seconds() - round_trip_s / 2
         chart.clocks.append((round_trip_s, middle_s))
         port.clock_offset_s = min(chart.clocks)[1]
         offset_s = pulses.offset_of(middle_s, round_trip_s)
         chart.pulse = pulses.clock_read(chart.pulse, offset_s, self._clock.elapsed(), self._settings)
+        return True
 
     async def _read_account(self, port: TraderPort, chart: _Chart) -> None:
         # A trader that could not be opened at the start has no symbols: opening it reads rules and balances.
         call = port.refresh_balances if port.rules else port.open
-        if self._may_ask(port) and await self._ask(chart, lambda: _true_after(call())):
+        if await self._ask(chart, lambda: _true_after(call())):
             chart.private_at = self._clock.elapsed() + self._settings.private_every_s
 
     async def _ask(self, chart: _Chart, call: Callable[[], Awaitable[_Answer]]) -> _Answer | None:
