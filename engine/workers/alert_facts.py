@@ -19,6 +19,7 @@ from engine.workers.clock_watch import ClockWatch
 from engine.workers.keeper import Keeper
 
 RATE_SPAN: Final = timedelta(minutes=5)
+MINUTE: Final = timedelta(minutes=1)
 QUEUE_SPAN: Final = timedelta(minutes=3)
 REREAD_AFTER: Final = timedelta(seconds=30)  # a window of minutes moves on even while nothing changes
 JUMP_TOLD_S: Final = 30.0  # for how long after a jump of the clock it counts as a condition
@@ -95,11 +96,13 @@ class AlertGatherer:
         live = await self._store.live_attempts()
         since = now - RATE_SPAN
         overdue = sum(is_overdue(attempt.unknown_since, now) for attempt in live if attempt.intent_at > since)
+        # The minute that `since` lies in, and the one that has just begun, belong to it.
+        minutes = await self._store.minutes(since - MINUTE, now + MINUTE)
         queue = sum(totals.signals_by_state.get(state, 0) for state in (SignalState.NEW, SignalState.WAITING))
         return _Read(
             at=now,
             change=change,
-            window=window_of(await self._store.minutes(since, now), since, overdue=overdue),
+            window=window_of(minutes, since, overdue=overdue),
             queue=queue,
             executions=totals.executions,
             last_execution_at=totals.last_execution_at,
