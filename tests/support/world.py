@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from engine.clock import Clock, LoopClock, run_on
+from engine.clock import Clock, LoopClock, SeededChance, run_on
+from engine.core.events import Event, Signal
+from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
+from engine.core.order import Attempt
 from engine.core.risk import Quote
-from engine.core.values import Action, Candle, Vote
+from engine.core.values import Action, Candle, NewSignal, Side, SymbolRules, Vote
 from engine.core.window import Window
+from engine.exchanges.guarded import Guarded, GuardSettings
+from engine.exchanges.paper.ledger import PaperLedger
+from engine.exchanges.paper.settings import PaperSettings
+from engine.exchanges.paper.venue import PaperExchange
+from engine.exchanges.paper.weather import Weather, WeatherSettings
 from engine.market.base import Tick, Trade
 from engine.market.candles import CandleBuilder
+from engine.store.base import Applied, SignalFilter
+from engine.store.sqlite import SqliteStore
 from engine.strategies.base import StrategyParameters
+from tests.support.builders import a_fill, a_signal, a_signal_move, an_attempt_move, an_intent
 
 T = TypeVar("T")
 
@@ -119,6 +132,132 @@ class HandMarket:
             self.count += 1
         for symbol in symbols:
             self.quotes[symbol] = Quote(Decimal(repr(price)), at(self.count * 10))
+
+
+class PaperDesk:
+    """A trader's account at a paper venue, as the health checker sees it."""
+
+    def __init__(self, name: str, exchange: Guarded) -> None:
+        self.name, self.exchange = name, exchange
+        self.in_flight = 0
+        self.clock_offset_s = 0.0
+        self.rules: Mapping[str, SymbolRules] = {}
+        self.looks = 0
+
+    async def open(self) -> None:
+        await self.exchange.open()
+        self.rules = await self.exchange.symbols()
+        await self.refresh_balances()
+
+    async def refresh_balances(self) -> None:
+        self.looks += 1
+        await self.exchange.balances()
+
+
+@dataclass
+class World:
+    """A store, a market and paper accounts on one clock."""
+
+    clock: WoundClock
+    chance: SeededChance
+    store: SqliteStore
+    desks: dict[str, PaperDesk]
+    market: HandMarket = field(default_factory=HandMarket)
+
+    async def events(self, code: str = "") -> list[Event]:
+        """Return the journal, oldest first: all of it, or the entries of one code."""
+        found = await self.store.events(0, 10_000)
+        return [event for event in found if code in ("", event.code)]
+
+    async def signals(self, **where: Any) -> list[Signal]:
+        """Return the stored signals, oldest first."""
+        return (await self.store.signals(SignalFilter(**where), None, 10_000))[::-1]
+
+    async def step(self, signal: Signal, step: SignalStep, **given: Any) -> Signal:
+        """Move a stored signal, now, and return it as it is then."""
+        now = self.clock.wall()
+        move = a_signal_move(signal, step, **{"at": now, "due_at": now, **given})
+        assert await self.store.move_signals([move]) == [Applied.APPLIED]
+        moved = await self.store.signal(signal.id)
+        assert moved is not None
+        return moved
+
+    async def attempt(self, trader: str, step: AttemptStep, signal: NewSignal | None = None, **given: Any) -> Attempt:
+        """Put a signal, let `trader` attempt it, and take the attempt's first step."""
+        new = signal or a_signal(received_at=self.clock.wall())
+        await self.store.put_signals([new])
+        stored = await self.store.signal(new.signal_id)
+        assert stored is not None
+        return await self.attempt_of(stored, trader, step, **given)
+
+    async def attempt_of(self, signal: Signal, trader: str, step: AttemptStep, **given: Any) -> Attempt:
+        """Let `trader` attempt a stored signal, and take the attempt's first step."""
+        now = self.clock.wall()
+        intent = an_intent(signal, trader=trader, at=now)
+        assert await self.store.commit_intents([intent]) == [Applied.APPLIED]
+        move = an_attempt_move(intent.request, AttemptState.INTENT, step, at=now, next_probe_at=now, **given)
+        assert await self.store.move_attempts([move]) == [Applied.APPLIED]
+        kept = await self.store.attempt(intent.request.client_order_id)
+        assert kept is not None
+        return kept
+
+    async def hold(self, trader: str, symbol: str = SYMBOL, price: str = "100", side: Side = Side.BUY) -> Signal:
+        """Let `trader` hold a position of 1 bought (or sold) at `price`; returns the signal that opened it."""
+        now = self.clock.wall()
+        new = a_signal(symbol=symbol, side=side, quantity=Decimal(1), received_at=now, reference_price=Decimal(price))
+        fill = a_fill(f"fill of {new.signal_id}", price=Decimal(price), quantity=Decimal(1), at=now)
+        await self.attempt(
+            trader,
+            AttemptStep.FILL,
+            new,
+            fills=(fill,),
+            signal_step=SignalStep.COMPLETE,
+            signal_reason=None,
+        )
+        opened = await self.store.signal(new.signal_id)
+        assert opened is not None
+        assert opened.state is SignalState.DONE
+        return opened
+
+
+@asynccontextmanager
+async def a_world(
+    weather: Mapping[str, WeatherSettings] | None = None,
+    path: Path | str = ":memory:",
+    guard: GuardSettings | None = None,
+) -> AsyncIterator[World]:
+    """Open a world of paper traders under the given weather (None: two traders under a clear sky), and close it."""
+    skies = weather or {"trader_a": WeatherSettings(), "trader_b": WeatherSettings()}
+    clock, chance = WoundClock(), SeededChance(7)
+    store = SqliteStore(Path(path), clock=clock, inline=True, uuid_source=chance.stream("store"))
+    ledger = PaperLedger(":memory:", clock=clock, inline=True)
+    await store.open(now=clock.wall())
+    await store.declare_traders(dict.fromkeys(skies, "paper"))
+    desks = {}
+    for name, sky in skies.items():
+        venue = PaperExchange(
+            name,
+            ledger=ledger,
+            weather=Weather(name, sky, clock=clock, chance=chance),
+            settings=PaperSettings(),
+            clock=clock,
+        )
+        venue.observe(SYMBOL, Decimal(100), clock.wall())
+        desks[name] = PaperDesk(name, a_guard(venue, clock, chance, guard))
+        await venue.open()
+    try:
+        yield World(clock, chance, store, desks)
+    finally:
+        for desk in desks.values():
+            await desk.exchange.close()
+        await ledger.close()
+        await store.close()
+
+
+def a_guard(venue: PaperExchange, clock: Clock, chance: SeededChance, settings: GuardSettings | None = None) -> Guarded:
+    return Guarded(
+        venue, clock=clock, chance=chance, settings=settings or GuardSettings(), on_breaker=lambda change: None
+    )
 
 
 class NoParameters(StrategyParameters):

@@ -13,7 +13,7 @@ from engine.core.values import Candle
 from engine.market.base import Tick
 from engine.market.candles import CandleBuilder
 from engine.workers.feed import Feed
-from tests.support.world import BEGIN, SYMBOL, ScriptedSource, WoundClock, a_candle, a_tick, at, live, ms
+from tests.support.world import BEGIN, BEGIN_MS, SYMBOL, ScriptedSource, WoundClock, a_candle, a_tick, at, live, ms
 
 Heard = list[tuple[str, Decimal, datetime]]
 
@@ -103,6 +103,14 @@ def test_silence_ages_the_feed_and_a_word_without_rows_makes_it_young() -> None:
     assert before is None
     assert silent == pytest.approx(20)
     assert spoken == pytest.approx(0)
+
+
+def test_the_longest_rhythm_of_the_market_is_known() -> None:
+    minute = Candle(SYMBOL, BEGIN_MS, 60_000, 1.0, 1.0, 1.0, 1.0, 1.0)
+    stage = Stage([a_tick(1, 10.0, symbol="ETH/USDT"), Tick(ms(60), candles=(minute,))])
+    assert stage.feed.longest_interval_s() == 0.0
+    live(stage.feed.run())
+    assert stage.feed.longest_interval_s() == 60.0
 
 
 def test_the_facts_count_what_the_builder_dropped() -> None:
