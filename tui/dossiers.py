@@ -26,7 +26,7 @@ from tui.formatting import (
     since,
     trader_sign,
 )
-from tui.sections import Row, Section, empty, row, said
+from tui.sections import Row, Section, empty, price, row, said
 from tui.widgets.cells import Cell
 
 ROWS_MAX: Final = 12  # of a trader's signals and errors: the newest ones
@@ -271,7 +271,7 @@ def _positions(trader: TraderState, board: Board) -> Section:
     rows = tuple(
         row(
             p.symbol,
-            f"{decimal(p.quantity)} at {decimal(p.entry_price)}",
+            f"{decimal(p.quantity)} at {price(p.entry_price)}",
             Cell(f"  since {date_time(p.opened_at)}", "$muted"),
         )
         for p in held[:ROWS_MAX]
@@ -288,7 +288,11 @@ def _signals(trader: TraderState, board: Board, now: datetime) -> Section:
                 Cell(f"{signal_sign(s.state).cell.text:<12}", signal_sign(s.state).style),
                 Cell(f"{since(s.received_at, now):>4} ", "$muted"),
                 side_cell(s.side),
-                Cell(f" {decimal(s.quantity)} {said(s.symbol, 32)}"),
+                Cell(
+                    f" {decimal(s.quantity)} {said(s.symbol, 32)}"
+                    if s.quantity is not None
+                    else f" {said(s.symbol, 32)}"
+                ),
                 Cell(f"  {said(s.reason)}" if s.reason else "", "$muted"),
             ),
         )

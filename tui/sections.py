@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Context, Decimal
 from typing import Final
 
 from textual.content import Content
 
 from engine.core.text import clean
-from tui.formatting import duration
+from tui.formatting import decimal, duration
 from tui.widgets.cells import Cell, content
 
-LABEL_WIDTH_MAX: Final = 24
+LABEL_WIDTH_MAX: Final = 34
 PAIRED_WIDTH_MIN: Final = 68  # below that two columns of facts would each be too narrow to read
 COLUMN_GAP: Final = 2
 SENTENCE_LENGTH_MAX: Final = 2_000
+
+_TEN_DIGITS: Final = Context(prec=10)
 
 Line = tuple[Cell, ...]
 
@@ -77,6 +80,11 @@ def offset(at: datetime, start: datetime) -> str:
     return f"-{duration(-gap.total_seconds())}" if gap < timedelta() else f"+{duration(gap.total_seconds())}"
 
 
+def price(value: Decimal | None) -> str:
+    """Return a price as read. Averages can have any number of digits: 10 of them tell enough."""
+    return decimal(None if value is None else _TEN_DIGITS.plus(value))
+
+
 def mappings(value: object) -> list[Mapping[str, object]]:
     """Return the objects of a JSON list, whatever else may be in it or it may be."""
     items = value if isinstance(value, list | tuple) else ()
@@ -126,4 +134,4 @@ def _column(rows: Iterable[Row], width: int, label_width: int | None = None) -> 
 
 def _label_width(rows: Iterable[Row], width: int) -> int:
     widest = max((content((item.label,)).cell_length for item in rows), default=0)
-    return min(widest, LABEL_WIDTH_MAX, width // 3)
+    return min(widest, LABEL_WIDTH_MAX, width * 2 // 5)

@@ -27,7 +27,7 @@ from tui.formatting import (
     side_cell,
     signal_sign,
 )
-from tui.sections import Row, Section, empty, mappings, offset, row, said
+from tui.sections import Row, Section, empty, mappings, offset, price, row, said
 from tui.verdicts import rule_name, why
 from tui.widgets.cells import Cell
 
@@ -162,7 +162,7 @@ def _votes(votes: tuple[Vote, ...]) -> Section:
 def _gate(story: Story) -> Section:
     looks = [event for event in story.events if mappings(event.detail.get("answers"))]
     if not looks:
-        return Section("gate", Cell("Gate", "bold"), empty("The gate has not looked at it yet."))
+        return Section("gate", Cell("Gate", "bold"), empty("The gate has not looked at it."))
     asked = mappings(looks[-1].detail.get("answers"))
     refused = sum(1 for answer in asked if not answer.get("ok"))
     note = f"{len(asked) - refused} yes, {refused} no · {offset(looks[-1].at, story.signal.received_at)}"
@@ -183,7 +183,7 @@ def _answer(answer: Mapping[str, object]) -> Row:
 def _traders(story: Story) -> Section:
     routed = [event for event in story.events if mappings(event.detail.get("considered"))]
     if not routed:
-        return Section("traders", Cell("Traders", "bold"), empty("No trader has been considered yet."))
+        return Section("traders", Cell("Traders", "bold"), empty("No trader was considered."))
     rows = []
     for item in mappings(routed[-1].detail.get("considered")):
         is_chosen = bool(item.get("chosen"))
@@ -213,16 +213,16 @@ def _attempts(story: Story) -> list[Section]:
 
 def _attempt(attempt: Attempt, fills: list[Fill], sized: str) -> Section:
     sign, request = attempt_sign(attempt.state), attempt.request
-    price = "at market" if request.price is None else f"at most {decimal(request.price)}"
+    limit = "at market" if request.price is None else f"at most {decimal(request.price)}"
     if request.price is not None and request.side.sign < 0:
-        price = f"at least {decimal(request.price)}"
+        limit = f"at least {decimal(request.price)}"
     slippage = f", slippage up to {percent(float(request.slippage_max))}" if request.slippage_max is not None else ""
     rows = [
         row("state", sign.cell, Cell(_probes(attempt), "$muted")),
         row(
             "request",
             side_cell(request.side),
-            f" {decimal(request.quantity)} {said(request.symbol, 64)} {price}{slippage}, not after {clock_time(request.send_by)}",
+            f" {decimal(request.quantity)} {said(request.symbol, 64)} {limit}{slippage}, not after {clock_time(request.send_by)}",
         ),
         row("sized", sized),
         row("filled", _filled(attempt)),
@@ -255,9 +255,9 @@ def _attempt(attempt: Attempt, fills: list[Fill], sized: str) -> Section:
 def _filled(attempt: Attempt) -> str:
     if not attempt.filled_quantity:
         return ""
-    price = f" at {decimal(attempt.average_price)}" if attempt.average_price is not None else ""
+    at = f" at {price(attempt.average_price)}" if attempt.average_price is not None else ""
     fee = f", fee {decimal(attempt.fee)}" if attempt.fee else ""
-    return f"{decimal(attempt.filled_quantity)} of {decimal(attempt.request.quantity)}{price}{fee}"
+    return f"{decimal(attempt.filled_quantity)} of {decimal(attempt.request.quantity)}{at}{fee}"
 
 
 def _probes(attempt: Attempt) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,11 +13,18 @@ from engine.core.lifecycle import LIVE_ATTEMPTS, AttemptState, SignalState
 from engine.core.order import Attempt
 from engine.core.values import Side
 from tui.formatting import clock_time, decimal, duration
-from tui.sections import mappings, said
+from tui.sections import mappings, price, said
 
 ENDED_WITHOUT_ORDER: Final = frozenset(
     {AttemptState.NOT_SENT, AttemptState.REJECTED, AttemptState.ABSENT, AttemptState.CANCELED}
 )
+
+# What to do when no trader takes a signal, where it is not simply that they are away.
+_NO_TRADER: Final[Mapping[str, str]] = {
+    "nothing_to_sell": "nothing: a sale needs a position, and nobody holds one",
+    "no_trader": "look at each trader's reason below; R hands it in again once one could take it",
+    "attempts_used_up": "mend the last error's cause, then R hands it in again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,11 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What last stood between a signal and a fill."""
+    """What last stood between a signal and a fill. `code` is that of the journal entry which says so."""
 
     fact: str
     remedy: str = ""
+    code: str = ""
 
 
 def why(story: Story, now: datetime) -> Why:
@@ -85,21 +93,27 @@ def _obstacle_in(event: Event) -> Obstacle | None:
             if not answer.get("ok") and answer.get("code") != "expired":
                 fact = said(answer.get("fact") or answer.get("code") or "no reason was given")
                 rule = rule_name(answer.get("rule", "a rule"))
-                return Obstacle(f"the gate's rule \u201c{rule}\u201d said no: {fact}", said(answer.get("remedy") or ""))
+                return Obstacle(
+                    f"the gate's rule \u201c{rule}\u201d said no: {fact}", said(answer.get("remedy") or ""), event.code
+                )
         considered = mappings(event.detail.get("considered"))
         if considered and not any(c.get("chosen") for c in considered):
-            each = "; ".join(
-                f"{said(c.get('trader', '?'), 64)}: {said(c.get('why') or 'no reason')}" for c in considered
-            )
-            return Obstacle(
-                f"every trader was passed over ({each})", "bring a trader back: d shows what each one lacks"
-            )
+            remedy = _NO_TRADER.get(event.code, "bring a trader back: d shows what each one lacks")
+            return Obstacle(f"every trader was passed over ({_passed_over(considered)})", remedy, event.code)
     if event.kind is EventKind.ATTEMPT and event.to_state in ENDED_WITHOUT_ORDER:
         text = said(event.detail.get("error") or event.text or event.code)
         return Obstacle(
             f"attempt {event.attempt_n or '?'} at {said(event.trader or '?', 64)} ended {event.to_state}: {text}"
         )
     return None
+
+
+def _passed_over(considered: Sequence[Mapping[str, object]]) -> str:
+    each = [(said(c.get("trader", "?"), 64), said(c.get("why") or "no reason was kept")) for c in considered]
+    reasons = {reason for _, reason in each}
+    if len(reasons) == 1 and len(each) > 1:
+        return f"each of {len(each)}: {reasons.pop()}"
+    return "; ".join(f"{trader}: {reason}" for trader, reason in each)
 
 
 def _reason(story: Story) -> str:
@@ -116,7 +130,8 @@ def _cause(story: Story) -> Obstacle:
     behind, reason = obstacle(story), _reason(story)
     if not reason:
         return behind if behind.fact else Obstacle("no reason was kept")
-    fact = behind.fact if _stop(behind.fact).endswith(reason) else reason
+    is_the_same = behind.code == story.signal.reason.code != "" or _stop(behind.fact).endswith(reason)
+    fact = behind.fact if behind.fact and is_the_same else reason
     return Obstacle(fact, behind.remedy)
 
 
@@ -175,7 +190,7 @@ def _done(story: Story) -> Why:
     signal, request = story.signal, traded.request
     verb = "bought" if request.side is Side.BUY else "sold"
     base = said(request.symbol.split("/")[0], 24)
-    price = f" at {decimal(traded.average_price)}" if traded.average_price is not None else ""
+    at = f" at {price(traded.average_price)}" if traded.average_price is not None else ""
     end = signal.ended_at or traded.ended_at
     took = f", {duration((end - signal.received_at).total_seconds())} after it was received" if end else ""
     part = traded.filled_quantity < request.quantity
@@ -183,7 +198,7 @@ def _done(story: Story) -> Why:
     tries = f" It took {len(story.attempts)} attempts." if len(story.attempts) > 1 else ""
     return Why(
         "Traded in part" if part else "Traded",
-        f"{said(traded.trader, 64)} {verb} {decimal(traded.filled_quantity)}{of} {base}{price}{took}."
+        f"{said(traded.trader, 64)} {verb} {decimal(traded.filled_quantity)}{of} {base}{at}{took}."
         + (" The venue closed the rest." if part else "")
         + tries,
         "",

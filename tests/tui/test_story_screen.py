@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.clock import ManualClock
-from engine.core.board import Story
+from engine.core.board import EngineState, Story
 from engine.core.commands import CommandKind, CommandState
 from engine.core.errors import CommandRefused, NotThere, SignalDeckError
 from engine.core.events import Signal
@@ -271,6 +271,17 @@ def test_an_engine_that_went_silent_is_said_to_be_silent() -> None:
         assert "engine silent for 32s" in text_of(app).splitlines()[0]
 
     play(StoryScreen(RecordingBridge(a_held_story()), SIGNAL_ID, clock=clock), script)
+
+
+def test_an_engine_that_was_stopped_is_said_to_be_stopped() -> None:
+    bridge = RecordingBridge(a_held_story())
+    assert bridge.picture.engine is not None
+    bridge.picture = replace(bridge.picture, engine=replace(bridge.picture.engine, state=EngineState.STOPPED))
+
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        assert "engine stopped" in text_of(app).splitlines()[0]
+
+    play(story_screen(bridge), script)
 
 
 def test_keys_scroll_by_lines_pages_and_to_both_ends() -> None:

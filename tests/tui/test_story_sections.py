@@ -29,7 +29,7 @@ from tests.support.stories import (
     at,
     hostile_story,
 )
-from tui.sections import Row, Section, lay, offset, row
+from tui.sections import Row, Section, lay, offset, price, row
 from tui.stories import BAR_WIDTH, EVENTS_MAX, lookup, sections, story_json, waterfall
 from tui.widgets.cells import Cell
 
@@ -229,6 +229,14 @@ def test_paired_rows_stand_in_two_columns_where_there_is_room() -> None:
     )
     assert shown(section, 80) == [f"{'x    1':<39}  z    3", "y    2", "all  4"]
     assert shown(section, 40) == ["x    1", "y    2", "z    3", "all  4"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("0.5562164678809788654060066741", "0.5562164679"), ("64012.50", "64012.5"), ("123456789012", "123456789000")],
+)
+def test_average_prices_have_ten_digits_at_most(value: str, text: str) -> None:
+    assert price(Decimal(value)) == text
 
 
 labels = some.text(some.sampled_from("ab漢 [/]"), max_size=40)

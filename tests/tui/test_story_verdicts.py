@@ -71,6 +71,15 @@ def test_a_signal_that_no_trader_takes_names_each_one_passed_over() -> None:
         assert str(item["why"]) in answer.sentence
 
 
+def test_a_sale_without_a_position_is_told_once_and_asks_for_nothing() -> None:
+    refusals = [{"trader": f"bin-{n}", "chosen": False, "why": "holds nothing to sell"} for n in range(3)]
+    event = an_event(2, EventKind.GATED, 1, "rejected", code="nothing_to_sell", detail={"considered": refusals})
+    reason = Reason("nothing_to_sell", "; ".join(f"{r['trader']}: {r['why']}" for r in refusals))
+    answer = told(bare(SignalState.REJECTED, event, reason=reason))
+    assert answer.sentence.endswith("every trader was passed over (each of 3: holds nothing to sell).")
+    assert answer.remedy.startswith("nothing: a sale needs a position")
+
+
 def test_the_newest_obstacle_is_the_one_that_counts() -> None:
     earlier, later = gated(2, 0.01, "is_within_position_limits"), gated(3, 30, considered=PASSED_OVER)
     assert "every trader was passed over" in told(bare(SignalState.WAITING, earlier, later)).sentence

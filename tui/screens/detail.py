@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from engine.clock import Clock, SystemClock
-from engine.core.board import Board
+from engine.core.board import Board, EngineState
 from engine.core.commands import CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from tui.bridge import Bridge
@@ -277,6 +277,8 @@ class DetailScreen(Screen[None]):
         if self._trouble:
             return [Cell(f"▲ {self._trouble}", "$error")]
         engine = self.picture.engine if self.picture else None
+        if engine is not None and engine.state is EngineState.STOPPED:
+            return [Cell("▲ engine stopped", "$error")]
         if engine is not None:
             silent_s = (self.clock.wall() - engine.beat_at).total_seconds()
             if silent_s > SILENT_AFTER_S:
