@@ -244,7 +244,8 @@ def demo_tables() -> dict[str, Any]:
     """Return the settings of a start without configuration, as a file would state them.
 
     Limits wide enough to keep moving, and paper venues with weather: the first minute shows retries, a breaker that
-    opens, an alert, an error to look into.
+    opens, an alert, an error to look into. The breaker looks at few calls, so that an outage trips it before the health
+    checks take the trader out; one trader may sell short, so that signals of both sides become orders.
     """
     weather = {
         "latency_s": 0.15,
@@ -256,7 +257,7 @@ def demo_tables() -> dict[str, Any]:
     stormy = {**weather, "outages": [{"after_s": 25.0, "for_s": 25.0, "every_s": 240.0}]}
     symbols = [f"{base}/USDT" for base in ["BTC", "ETH", "SOL", "XRP", "ADA", "LTC", "DOGE", "LINK", "DOT", "AVAX"]]
     return {
-        "engine": {"generate_every_s": 2.0, "sweep_every_s": 10.0, "cooldown_s": 5.0, "signal_ttl_s": 60.0},
+        "engine": {"generate_every_s": 2.0, "sweep_every_s": 2.0, "cooldown_s": 5.0, "signal_ttl_s": 60.0},
         "market": {
             "source": "synthetic",
             "candles": {"interval_s": 2},
@@ -271,10 +272,15 @@ def demo_tables() -> dict[str, Any]:
             "stop_loss": "0.01",
             "take_profit": "0.01",
         },
-        "breaker": {"open_s": 15.0, "open_s_max": 60.0},
-        "health": {"time_every_s": 5.0, "private_every_s": 20.0, "timeout_s": 2.0, "dwell_s": 5.0},
+        "breaker": {"window_calls": 6, "window_s": 15.0, "calls_min": 3, "open_s": 15.0, "open_s_max": 60.0},
+        "health": {"time_every_s": 10.0, "private_every_s": 30.0, "timeout_s": 2.0, "down_after": 5, "dwell_s": 5.0},
         "traders": [
-            {"name": "trader_fastscalping", "strategies": ["fast_scalping"], "weather": stormy},
+            {
+                "name": "trader_fastscalping",
+                "strategies": ["fast_scalping"],
+                "weather": stormy,
+                "paper": {"shorting": True},
+            },
             {"name": "trader_momentum", "strategies": ["momentum_scalping"], "weather": weather},
             {"name": "trader_conservative", "strategies": ["conservative_scalping"], "weather": weather},
             {"name": "trader_spare", "weather": {"latency_s": 0.12}},
