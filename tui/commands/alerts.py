@@ -29,11 +29,14 @@ class ListOptions:
 
 @command(alerts, "list")
 def list_alerts(named: Named, options: ListOptions) -> None:
-    """List alerts that are not resolved, newest first."""
+    """List alerts, newest first; with --all the resolved ones after those that are not."""
     from tui.commands.printing import print_json, print_table
 
     async def ask(reader: Reader) -> list[Alert]:
-        return list(await reader.alerts(resolved=options.resolved, limit=options.limit))
+        found = list(await reader.alerts(resolved=False, limit=options.limit))
+        if options.resolved:
+            found += await reader.alerts(resolved=True, limit=options.limit)
+        return found[: options.limit]
 
     found = read(named, ask)
     if options.json:

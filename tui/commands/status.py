@@ -123,5 +123,6 @@ def _diagnosis(named: Named) -> tuple[bool, ExecutionStatus]:
     kept = read(named, ask)
     if kept is None:
         raise NotThere(f"{away}; and no diagnosis was kept") from None
+    others = [c for c in kept.checks if c.gate != "engine"]
     absence = Check("engine", ok=False, fact="no engine runs; what follows was so when it last did", remedy="start one")
-    return False, dataclasses.replace(kept, checks=(absence, *kept.checks))
+    return False, dataclasses.replace(kept, checks=(absence, *others))
