@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
-import plotext
 from rich.text import Text
 from textual.content import Content
 
@@ -112,6 +111,8 @@ def _block(value: float | None, floor: float, span: float) -> str:
 
 
 def _figure(width: int, height: int, scale: Scale) -> Any:
+    import plotext  # a quarter of a second: not before the first picture
+
     figure: Any = plotext.figure
     plotext.terminal.limit(False, False)
     figure.clear.all()

@@ -66,14 +66,12 @@ class Wishes:
 
     def make(self, wish: Wish) -> None:
         """Ask if there is something to ask, then hand it over. The answer comes as a toast."""
-        if wish.key in self.pending:
-            return
         self._screen.app.run_worker(self._make(wish), group="wishes")
 
     async def _make(self, wish: Wish) -> None:
         if wish.consequence and not await self._is_confirmed(wish):
             return
-        if wish.key in self.pending:  # another one was made while this one was asked about
+        if wish.key in self.pending:  # one that was made before has no answer yet
             return
         self.pending[wish.key] = wish.doing
         self._changed()

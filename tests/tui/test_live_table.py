@@ -113,7 +113,7 @@ def test_a_scrolled_view_keeps_its_rows_on_their_lines() -> None:
         keys = [f"k{i}" for i in range(40)]
         app.table.set_rows(rows(keys))
         app.table.focus()
-        await pilot.press("ctrl+f", "ctrl+f")
+        await pilot.press("ctrl+f", "ctrl+f", "k", "k", "k")
         await pilot.pause()
         before = lines(app)
         app.table.set_rows(rows(["new", *keys]))

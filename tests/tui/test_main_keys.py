@@ -17,6 +17,7 @@ from tests.support.boards import RecordingBridge, a_board, some_facts, some_trad
 from tests.support.stage import Stage, perform
 from tui.app import EngineInside
 from tui.deck import Arrangement
+from tui.messages import Wish
 from tui.palette import Commands
 from tui.panels.base import TablePanel
 from tui.screens.alert import AlertScreen
@@ -239,6 +240,7 @@ def test_a_wish_is_pending_until_the_engine_has_answered_and_is_made_once() -> N
         await stage.press("p")
         await stage.until(lambda: "… pausing" in stage.text)
         await stage.press("p", "p")
+        stage.main.wishes.make(Wish(CommandKind.PAUSE, "trader_momentum", "pausing", "Pause"))
         stage.bridge.show(traders=some_traders())
         await stage.tick()
         assert "… pausing" in stage.text
@@ -369,7 +371,7 @@ def test_the_palette_offers_what_can_be_done_now_and_does_it() -> None:
         await select(stage, 2, "trader_momentum")
         offered = {offer.words for offer in Commands(stage.app.screen).offers()}
         assert {"Pause", "Filter", "Diagnosis", "Halt", "Queue"} <= offered
-        assert "Resume" not in offered
+        assert offered.isdisjoint({"Resume", "Down", "Page up"}), "what cannot be done, and what is only a move"
         await stage.press("ctrl+p")
         await stage.until(lambda: isinstance(stage.app.screen, CommandPalette))
         await stage.press(*"diagnosis")
