@@ -79,7 +79,8 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, obje
     for key, value in overrides.items():
         gathered.set(tuple(key.split(".")), value, "the command line")
     settings = gathered.validate()
-    _check_strategies(settings, gathered)
+    if found is not None or settings.strategies != Settings().strategies:  # the usual ones need no proof
+        _check_strategies(settings, gathered)
     return Loaded(settings, gathered.sources, settings.mode, found)
 
 

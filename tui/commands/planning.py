@@ -16,6 +16,8 @@ from tui.commands.frame import command, leave
 
 if TYPE_CHECKING:
     from engine.config import Loaded
+    from engine.core.values import Mode
+    from engine.settings import Settings
     from engine.wiring import Plan
 
 SPEED_MAX: Final = 10_000.0
@@ -75,10 +77,27 @@ def _need_terminal() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A plan, and the configuration that it came from."""
+    """What is to run, and the configuration that it came from. `pace` None is as fast as the work allows."""
 
-    plan: Plan
     loaded: Loaded
+    db: Path
+    pace: float | None
+    seed: int | None
+    until_finished: bool
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @property
+    def mode(self) -> Mode:
+        return self.loaded.mode
+
+    def plan(self) -> Plan:
+        """Return it as the engine's wiring wants it. Imports the whole engine."""
+        from engine.wiring import Plan
+
+        return Plan(self.settings, self.mode, self.db, self.pace, self.seed, self.until_finished)
 
 
 def make_run(named: Named, options: DeckOptions) -> Run:
@@ -99,17 +118,13 @@ def make_run(named: Named, options: DeckOptions) -> Run:
     pace = _pace(options.speed)
     if pace != 1.0 and loaded.mode not in {Mode.DEMO, Mode.REPLAY}:
         raise BadInput("--speed", f"in {loaded.mode} mode time passes as it does", "leave it out, or use --replay")
-    from engine.wiring import Plan  # the whole engine, so not before the options are known to be good
-
-    plan = Plan(
-        settings=loaded.settings,
-        mode=loaded.mode,
+    return Run(
+        loaded=loaded,
         db=_db(named, is_replay=is_replay),
         pace=pace,
         seed=options.seed,
         until_finished=is_replay and isinstance(options, RunOptions) and options.headless,
     )
-    return Run(plan, loaded)
 
 
 def _existing(path: Path) -> Path:

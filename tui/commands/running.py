@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import resource
 import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
+from engine.core.errors import SignalDeckError
 from engine.places import default_config
 from tui.commands.frame import Exit, complain, operator, say
 from tui.commands.leaving import CLOSE_S, Leaving
 from tui.commands.planning import Run
 
 if TYPE_CHECKING:
-    from engine.store.base import Reader
-    from engine.wiring import EngineThread
     from tui.app import SignalDeckApp
+    from tui.commands.starting import EngineStart
 
 SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engine
-GC_THRESHOLDS: Final = (50_000, 20, 100)
-SLOW_START_S: Final = 2.0
 
 
 def run(planned: Run, *, headless: bool, seconds: float | None = None) -> int:
@@ -41,8 +38,8 @@ def _keep_private() -> None:
 def _start_log(planned: Run) -> None:
     from engine import log
 
-    db = planned.plan.db
-    log.start(planned.plan.settings.log, path=db.with_name(f"{db.name}.log"), env=os.environ)
+    db = planned.db
+    log.start(planned.settings.log, path=db.with_name(f"{db.name}.log"), env=os.environ)
 
 
 def run_headless(planned: Run, seconds: float | None) -> int:
@@ -50,7 +47,7 @@ def run_headless(planned: Run, seconds: float | None) -> int:
     from engine import log
     from engine.wiring import build
 
-    deck = build(planned.plan)
+    deck = build(planned.plan())
     ended = threading.Event()
     loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
@@ -58,13 +55,13 @@ def run_headless(planned: Run, seconds: float | None) -> int:
         for loop, stop in loops:
             loop.call_soon_threadsafe(stop.set)
 
-    settings = planned.plan.settings.engine
+    settings = planned.settings.engine
     leaving = Leaving(stop_engine, ended.wait, settings.drain_s)
     if settings.on_hangup == "detach":
         leaving.on_hangup = lambda: None
 
     def ready() -> None:
-        say(f"{planned.plan.mode} engine runs, pid {os.getpid()}, store {planned.plan.db}")
+        say(f"{planned.mode} engine runs, pid {os.getpid()}, store {planned.db}")
         sys.stdout.flush()
         if seconds is not None:
             timer = threading.Timer(seconds, leaving.request)
@@ -94,27 +91,19 @@ def run_headless(planned: Run, seconds: float | None) -> int:
 
 
 def run_dashboard(planned: Run) -> int:
-    """Run the engine in a thread of its own under the dashboard; the exit code. The engine ends before the screen."""
+    """Run the engine in a thread of its own under the dashboard; the exit code. The engine ends before the screen.
+
+    Raises what the engine's start raises, with the terminal restored.
+    """
     from engine import log
-    from engine.wiring import EngineThread
 
     sys.setswitchinterval(SWITCH_S)
-    settings = planned.plan.settings.engine
-    engine = EngineThread(planned.plan)
-    leaving = Leaving(engine.request_stop, lambda s: engine.join(s), settings.drain_s)
+    settings = planned.settings.engine
+    app, engine = _make_app(planned)
+    leaving = Leaving(engine.request_stop, engine.join, settings.drain_s)
     leaving.listen()
-    engine.start()
-    _import_screen()  # while the engine starts
-    if not engine.wait_ready(SLOW_START_S):
-        complain("the store is being checked; this may take a while")
-        engine.wait_ready()
-    if leaving.requested:  # a signal that came during the start
-        engine.request_stop()
-        code = int(Exit.DONE)
-    else:
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        code = _show(_make_app(planned, engine), leaving, is_detachable=settings.on_hangup == "detach")
+    engine.begin()
+    code = _show(app, leaving, is_detachable=settings.on_hangup == "detach")
     if leaving.hung_up and not leaving.requested:
         while not engine.join(1.0):
             pass  # without a screen now, until a signal ends it
@@ -122,32 +111,27 @@ def run_dashboard(planned: Run) -> int:
     engine.join(settings.drain_s + CLOSE_S + 1.0)  # the watchdog is stricter
     leaving.finish()
     log.stop()
+    if isinstance(engine.failure, SignalDeckError):
+        raise engine.failure
     if engine.error:
         complain(f"the engine failed: {engine.error}")
         return Exit.FAILED
     return code
 
 
-def _import_screen() -> None:
-    import tui.app
-    import tui.screens.story  # noqa: F401 - imported here so that the first Enter does not wait for it
-
-
-def _make_app(planned: Run, engine: EngineThread) -> SignalDeckApp:
+def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:
     from engine.clock import SystemClock
-    from engine.store.sqlite import SqliteReader
     from tui.app import Dress, EngineInside, SignalDeckApp
-    from tui.bridge import Operator, OtherLoop, StoreBridge
+    from tui.commands.starting import EngineStart, Facts, StartingBridge
 
-    async def reader() -> Reader:
-        return SqliteReader(planned.plan.db)
-
-    dashboard = planned.loaded.settings.dashboard
+    speed = "max" if planned.pace is None else f"{planned.pace:g}"
+    bridge = StartingBridge(operator(), Facts(planned.mode, os.getpid(), speed), SystemClock())
+    engine = EngineStart(planned, bridge, lambda: bridge.on_screen(lambda: app.exit(0)))
+    dashboard = planned.settings.dashboard
     folder = (planned.loaded.path or default_config()).parent / "themes"
-    service = OtherLoop(engine.service, engine.loop, SystemClock())
-    bridge = StoreBridge(reader, Operator(operator()), service=service)
     dress = Dress(dashboard.theme, folder if folder.is_dir() else None, dashboard.refresh_s or None)
-    return SignalDeckApp(bridge, dress, engine=EngineInside(is_there=True, trouble=lambda: engine.error))
+    app = SignalDeckApp(bridge, dress, engine=EngineInside(is_there=True, trouble=lambda: engine.error))
+    return app, engine
 
 
 def _show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: bool) -> int:
