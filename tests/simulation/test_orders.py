@@ -47,7 +47,9 @@ def test_a_signal_handed_in_becomes_one_order_and_its_story_tells_every_step(db:
 
 def test_a_lost_answer_is_looked_up_and_never_sent_again(db: Path) -> None:
     async def play() -> None:
-        settings = settings_of(a_trader("north", weather={"lost_after_rate": 1.0}), a_trader("south"))
+        settings = settings_of(
+            a_trader("north", weather={"lost_after_rate": 1.0, "lost_reads": False}), a_trader("south")
+        )
         async with a_running(db, settings) as running:
             taken = await running.hand_in(trader="north")
             story = await running.until(taken.signal_id, SignalState.DONE)
@@ -60,7 +62,9 @@ def test_a_lost_answer_is_looked_up_and_never_sent_again(db: Path) -> None:
 
 def test_a_lost_request_is_proven_absent_before_another_attempt_is_made(db: Path) -> None:
     async def play() -> None:
-        settings = settings_of(a_trader("north", weather={"lost_before_rate": 1.0}), a_trader("south"))
+        settings = settings_of(
+            a_trader("north", weather={"lost_before_rate": 1.0, "lost_reads": False}), a_trader("south")
+        )
         async with a_running(db, settings) as running:
             taken = await running.hand_in(trader="north")
             story = await running.until(taken.signal_id, SignalState.DONE)
@@ -218,7 +222,9 @@ def test_a_press_on_a_stale_screen_is_refused(db: Path) -> None:
 
 def test_an_unknown_outcome_is_looked_up_instead_of_retried(db: Path) -> None:
     async def play() -> None:
-        async with a_running(db, settings_of(a_trader(weather={"lost_before_rate": 1.0}))) as running:
+        async with a_running(
+            db, settings_of(a_trader(weather={"lost_before_rate": 1.0, "lost_reads": False}))
+        ) as running:
             taken = await running.hand_in()
             await running.until_attempt(taken.signal_id, AttemptState.UNKNOWN)
             refused = await running.wish(CommandKind.RETRY, taken.signal_id)

@@ -20,7 +20,7 @@ from tests.support.market_files import market_file
 
 WHAT_HAPPENED = (
     "SELECT id, key, symbol, side, confidence, source, state, reason_code, received_at, expires_at FROM signal ORDER BY seq",
-    "SELECT signal_id, n, trader, client_order_id, state, venue_order_id, filled_quantity, average_price, intent_at FROM attempt ORDER BY seq",
+    "SELECT signal_id, n, trader, client_order_id, state, venue_order_id, filled_quantity, filled_cost, intent_at FROM attempt ORDER BY seq",
     "SELECT kind, at, text FROM event ORDER BY seq",
 )
 ORDERS = (
@@ -66,7 +66,9 @@ def a_recording(path: Path, minutes: int = 400) -> Path:
     last = 100.0
     for n in range(minutes):
         price = 100 * (1 + 0.04 * math.sin(n / 9) + 0.02 * math.sin(n / 31))
-        lines.append(f"{1_600_000_000_000 + n * 60_000},{last:.4f},{max(last, price) * 1.001:.4f},{min(last, price) * 0.999:.4f},{price:.4f},5")
+        lines.append(
+            f"{1_600_000_000_000 + n * 60_000},{last:.4f},{max(last, price) * 1.001:.4f},{min(last, price) * 0.999:.4f},{price:.4f},5"
+        )
         last = price
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -61,6 +61,7 @@ class Running:
     """A started engine with what tests ask of it. Times are market time, which passes without waiting."""
 
     deck: Deck
+    wishes: int = 0
 
     @property
     def engine(self) -> Engine:
@@ -80,8 +81,8 @@ class Running:
         return taken
 
     async def wish(self, kind: CommandKind, target: str = "", **given: Any) -> Command:
-        number = self.deck.clock.elapsed()
-        wish = NewCommand(f"{kind}/{target}/{number}", kind, "tester", self.deck.clock.wall(), target, **given)
+        self.wishes += 1
+        wish = NewCommand(f"{kind}/{self.wishes}", kind, "tester", self.deck.clock.wall(), target, **given)
         return await self.engine.submit(wish)
 
     async def story(self, signal_id: str) -> Story:
