@@ -19,7 +19,7 @@ from engine.core.text import clean
 from engine.core.values import NewSignal
 from engine.log import logger
 from engine.pipeline import ExecutionLogger, ExecutionResult, OrderExecutionPipeline, Plan, Tenure
-from engine.store.base import Opened, Put, PutOutcome, Store
+from engine.store.base import Put, PutOutcome, Store
 from engine.workers.analyst import Analyst
 from engine.workers.clerk import Clerk
 from engine.workers.dispatcher import Dispatcher
@@ -162,7 +162,9 @@ class Engine:
         parts.situation.epoch, parts.situation.started_at = opened.epoch, parts.clock.today()
         await parts.store.declare_traders(parts.traders)
         parts.pipeline.logger = ExecutionLogger(await parts.store.totals())
-        await self._note(_start_sentence(opened), code="started")
+        if opened.orphans:
+            text = f"{opened.orphans} orders without a known outcome are looked up before anything else is sent"
+            await self._note(text, code="recovering", level=Level.WARNING)
         await parts.feed.open(parts.history)
         await self._open_desks()
         await parts.health.open()
@@ -191,7 +193,7 @@ class Engine:
             await self._last_words(late)
         await parts.feed.close()
         for desk in parts.desks.values():
-            await desk.exchange.close()
+            await desk.close()
         await parts.store.close()
         for close in parts.closers:
             await close()
@@ -287,7 +289,11 @@ class Engine:
             began = clock.elapsed()
             try:
                 await run()
-            except StoreBroken as failure:
+            except (
+                StoreBroken,
+                BadInput,
+            ) as failure:  # a store that is lost, a recording that breaks off: no use in trying again
+                await self._try_note(clean(f"{name} cannot go on: {failure}"), code=f"{name}_failed")
                 self._fail(failure)
                 return
             except Exception as failure:  # noqa: BLE001 - the supervisor: a worker's crash is journalled and it starts again
@@ -365,15 +371,6 @@ class Engine:
             await self._note(text, code=code, level=level)
         except SignalDeckError as failure:
             _log.error("a note was not written", note=text, error=str(failure))
-
-
-def _start_sentence(opened: Opened) -> str:
-    text = f"engine start {opened.epoch}"
-    if not opened.clean:
-        text += ", after a start that was not stopped in order"
-    if opened.orphans:
-        text += f"; {opened.orphans} orders without a known outcome are looked up first"
-    return text
 
 
 def _key_of(raw: object) -> str:

@@ -294,14 +294,16 @@ class OrderExecutionPipeline:
         return tuple(Tried(a.trader, a.state, a.error_code) for a in story.attempts if a.intent_at >= afresh)
 
     def _size(self, signal: Signal, desk: Desk, book: Book) -> Sized:
-        quote = book.prices[signal.symbol]
-        price = signal.price or quote.price
+        quote = book.prices.get(signal.symbol)
         held = book.holdings.position(desk.name, signal.symbol)
+        # The gate lets an exit pass without a price; its size is what is held, whatever it is worth.
+        market = quote.price if quote is not None else held.entry_price if held is not None else Decimal(0)
+        price = signal.price or market
         return size(
             signal,
             desk.rules[signal.symbol],
             price,
-            desk.funds(signal.symbol, quote.price),
+            desk.funds(signal.symbol, market),
             held.quantity if held else Decimal(0),
             self._settings.limits,
         )

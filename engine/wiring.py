@@ -158,20 +158,20 @@ class _Builder:
             self.tenure,
             freed=lambda: self.dispatcher.nudge(),
             failed=lambda name, error: self.health.report_trader_failure(name, error),
-            left=lambda: self.reconciler.nudge(),
+            left=lambda at: self.reconciler.expect(at),
         )
         return TraderActor(trader.name, exchange, world, in_flight_max=settings.engine.in_flight_max)
 
     def _woken(self) -> None:
         self.health.nudge()
-        self.dispatcher.nudge()
+        self.dispatcher.reconsider()
 
     def _source(self) -> MarketSource:
         market = self.plan.settings.market
         if market.source == "replay":
-            return ReplaySource(market.replay.paths, self.clock, market.replay)
+            return ReplaySource(market.replay.paths, self.clock, market.replay, interval_s=market.candles.interval_s)
         if market.source == "synthetic":
-            return SyntheticSource(market.synthetic, self.clock, self.chance)
+            return SyntheticSource(market.synthetic, self.clock, self.chance, interval_s=market.candles.interval_s)
         raise ConfigError('market.source: "ccxt" is not built in; use "synthetic" or "replay"')
 
     def _analyst(self) -> Analyst:
@@ -230,7 +230,7 @@ class _Builder:
         clerk = Clerk(
             ClerkWorld(
                 store, self.clock, self.desks, self.reconciler, alerter, self.situation.refresh, self.health.lift,
-                lambda: self.dispatcher.nudge(), settings.engine.signal_ttl_s,
+                lambda: self.dispatcher.reconsider(), settings.engine.signal_ttl_s,
             )
         )  # fmt: skip
         crew = Crew(self.pipeline)
@@ -253,6 +253,8 @@ class _Builder:
 
     async def _begin(self, source: MarketSource) -> None:
         begins = source.begins_at()
+        if begins is None and self.plan.pace != 1.0:
+            begins = self.clock.today()  # the system's time does not follow a loop that runs at a pace of its own
         if begins is not None:
             self.clock.begin(begins)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Final, Protocol
 
 from engine.clock import Clock
@@ -17,6 +18,7 @@ from engine.pipeline import OrderExecutionPipeline, Plan, Surroundings
 from engine.store.base import Applied, SignalMove, Store
 
 BATCH: Final = 128
+RECONSIDER_AHEAD: Final = timedelta(days=1)
 CRASHES_MAX: Final = 3  # of deciding on one signal, until a person is asked
 
 _log = logger("dispatcher")
@@ -48,7 +50,13 @@ class Dispatcher:
         self._sweep_s = sweep_s
         self._woken = asyncio.Event()
         self._crashes: dict[str, int] = {}
+        self._reconsider = False
         self.open_for_business = False
+
+    def reconsider(self) -> None:
+        """Say that what held signals back may be over: those that wait at the gate are asked for at once."""
+        self._reconsider = True
+        self._woken.set()
 
     def nudge(self) -> None:
         """Say that something may be due. Safe to call often; wake-ups merge."""
@@ -57,6 +65,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Sweep for ever: at each nudge, when the next signal falls due, and every `sweep_s` seconds behind that."""
         while True:
+            self._woken.clear()
             handled = await self.step() if self.open_for_business else 0
             if handled >= BATCH:
                 continue
@@ -64,9 +73,11 @@ class Dispatcher:
 
     async def step(self) -> int:
         """Send what is due; returns how many signals were looked at and moved."""
-        self._woken.clear()
         now = self._clock.wall()
-        signals = await self._store.due(now, BATCH)
+        everybody, self._reconsider = self._reconsider, False
+        signals = await self._store.due(now + RECONSIDER_AHEAD if everybody else now, BATCH)
+        if everybody:  # but one that waits after an attempt has its own time
+            signals = [s for s in signals if s.due_at <= now or s.attempts == 0]
         if not signals:
             return 0
         plans = await self._decide(signals, await self._around.book(now))

@@ -68,17 +68,13 @@ class Finding:
 
 
 class Reconciler:
-    """See the module. `nudge` it when an attempt was left unknown or open."""
+    """See the module. It must be told when to look (`expect`), or finds it by a slow sweep."""
 
     def __init__(self, world: ReconcilerWorld, *, audit_every_s: float = 300.0) -> None:
         self._world, self._audit_every_s = world, audit_every_s
         self._woken = asyncio.Event()
         self._due: list[datetime] = []
         self._audited_s = 0.0
-
-    def nudge(self) -> None:
-        """Say that there is something to look after. Safe to call often."""
-        self._woken.set()
 
     async def run(self) -> None:
         """First every order that an earlier engine left, then whatever falls due, for ever."""
@@ -123,7 +119,7 @@ class Reconciler:
         try:
             report = await desk.exchange.cancel(_lookup(attempt))
         except ExchangeError as failure:
-            self._expect(self._world.clock.wall())
+            self.expect(self._world.clock.wall())
             return f"the venue has not confirmed the cancel of {attempt.venue_order_id}: {failure}; it is asked again"
         await self._settle_open(attempt, report)
         return f"order {report.venue_order_id} at {desk.name} is {report.status}, filled {report.filled_quantity}"
@@ -252,7 +248,7 @@ class Reconciler:
             )
         kept = seen.encode() if seen is not None else ""
         await self._world.store.note_probes([Probe(attempt.client_order_id, at, kept, event)])
-        self._expect(at)
+        self.expect(at)
 
     # acting
 
@@ -297,7 +293,7 @@ class Reconciler:
         )
         [applied] = await world.store.move_attempts([move])
         if again is not None:
-            self._expect(again)
+            self.expect(again)
         if applied is Applied.APPLIED and nxt is not None:
             world.freed()
         if report is not None and report.fills and (desk := world.desks.get(attempt.trader)) is not None:
@@ -322,7 +318,8 @@ class Reconciler:
 
     # pacing
 
-    def _expect(self, at: datetime) -> None:
+    def expect(self, at: datetime) -> None:
+        """Say when there is something to look at: an order was left open or unknown."""
         heapq.heappush(self._due, at)
         self._woken.set()
 

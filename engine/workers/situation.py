@@ -76,7 +76,7 @@ class Situation:
         parts = self._parts
         quotes = parts.feed.quotes
         for desk in parts.desks.values():
-            await desk.learn(len(quotes))
+            desk.learn(len(quotes))
         return Book(
             switches=self.switches,
             holdings=await parts.store.holdings(now),

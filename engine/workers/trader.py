@@ -20,8 +20,11 @@ from engine.core.sizing import Funds
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import PriceTaker
 from engine.exchanges.guarded import Guarded
+from engine.log import logger
 from engine.pipeline import Outcome, Tenure, Ticket
 from engine.store.base import AttemptMove, Store
+
+_log = logger("trader")
 
 POLL_FIRST_S: Final = 0.5  # an open order's first look for fills
 KEEP_TRYING_S: Final = 1.0  # between tries to write an outcome that the store could not take
@@ -30,7 +33,7 @@ KEEP_TRYING_S: Final = 1.0  # between tries to write an outcome that the store c
 @dataclass(frozen=True, slots=True)
 class TraderWorld:
     """What every trader shares. `freed` is called when a slot is free again; `failed` hears of each venue failure.
-    `left` is called when an order is left open or unknown."""
+    `left` is told when to look at an order that is left open or unknown."""
 
     store: Store
     clock: Clock
@@ -39,7 +42,7 @@ class TraderWorld:
     tenure: Tenure
     freed: Callable[[], None]
     failed: Callable[[str, ExchangeError], None]
-    left: Callable[[], None]
+    left: Callable[[datetime], None]
 
 
 class TraderActor:
@@ -55,6 +58,7 @@ class TraderActor:
         self.clock_offset_s = 0.0
         self.balances_stale = False
         self._priced = -1
+        self._learning: asyncio.Task[None] | None = None
 
     @property
     def slots_free(self) -> int:
@@ -94,18 +98,31 @@ class TraderActor:
         self.rules = await self.exchange.symbols()
         self.balances = await self.exchange.balances()
 
-    async def learn(self, priced: int) -> None:
+    def learn(self, priced: int) -> None:
         """Read the rules again if the venue, having no market of its own, has been told more symbols' prices since.
 
-        `priced` is how many symbols have a price now. A venue that does not answer is asked again the next time.
+        `priced` is how many symbols have a price now. It happens beside everything else: nobody waits for a slow venue.
         """
-        if priced == self._priced or not isinstance(self.exchange.adapter, PriceTaker):
+        if priced == self._priced or self._learning is not None or not isinstance(self.exchange.adapter, PriceTaker):
             return
+        self._learning = asyncio.get_running_loop().create_task(self._learn(priced), name=f"{self.name} learns")
+
+    async def _learn(self, priced: int) -> None:
         try:
             await self.open()
-        except ExchangeError:
-            return
-        self._priced = priced
+            self._priced = priced
+        except ExchangeError as failure:
+            _log.info("the venue's rules could not be read", trader=self.name, error=str(failure))
+        finally:
+            self._learning = None
+            self._world.freed()
+
+    async def close(self) -> None:
+        """Let go of the venue. Orders in flight must have been awaited before."""
+        if self._learning is not None:
+            self._learning.cancel()
+            await asyncio.gather(self._learning, return_exceptions=True)
+        await self.exchange.close()
 
     async def refresh_balances(self) -> None:
         """Read the balances. Raises ExchangeError; the old ones stand then."""
@@ -155,7 +172,7 @@ class TraderActor:
         move = self._move(ticket, step, report, error, latency, sent_at)
         await self._write(move)
         if move.next_probe_at is not None:
-            self._world.left()
+            self._world.left(move.next_probe_at)
         if move.signal_step is not None:
             self._world.freed()
         return Outcome(move_to(step), error, latency)

@@ -47,7 +47,7 @@ class WeatherSettings(BaseModel):
 
     Rates are shares of calls, 0 to 1. `latency_s` is the median of a call's time (lognormal, `latency_spread` its sigma).
     refusal_rate: the venue says no. lost_before_rate: the request never arrives. lost_after_rate: the order is accepted,
-    the answer never arrives. late_rate: the answer is given up and the request still arrives, `late_s` later.
+    the answer never arrives. lost_reads: reads are lost at the same rates. late_rate: the answer is given up and the request still arrives, `late_s` later.
     rate_limit: calls per second before the venue asks for quiet. read_lag_s: how long reads do not show an order.
     clock_offset_s: how far the venue's clock is ahead of ours.
     """
@@ -59,6 +59,7 @@ class WeatherSettings(BaseModel):
     refusal_rate: float = Field(0.0, ge=0, le=1)
     lost_before_rate: float = Field(0.0, ge=0, le=1)
     lost_after_rate: float = Field(0.0, ge=0, le=1)
+    lost_reads: bool = True
     late_rate: float = Field(0.0, ge=0, le=1)
     late_s: float = Field(8.0, ge=0, le=600, allow_inf_nan=False)
     rate_limit: float | None = Field(None, ge=1, allow_inf_nan=False)
