@@ -205,6 +205,7 @@ def _trade(desk: Desk, row: AttemptRow, fills: Sequence[Fill], at: int) -> None:
         quantity, price, fill_at = str(fill.quantity), str(fill.price), micros(fill.at)
         desk.add_fill((row.seq, fill.trade_id, price, quantity, str(fill.fee), fill.fee_asset, fill_at))
         desk.journal.tell("fill", fill_at, f"{row.side} {quantity} {row.symbol} at {price}", about)
+    row.average_price = str(row.filled_cost / row.filled_quantity) if row.filled_quantity else None
     desk.hold(row.trader, row.symbol, held)
     desk.journal.tell("position", at, _position_text(row, held), about)
 

@@ -73,6 +73,7 @@ class AttemptRow:
     evidence: str = "[]"
     tally: str = ""  # how it was counted: as a success, as a failure, or not yet
     broken: int = 0  # an order appeared after its end was proven
+    average_price: str | None = None
     filled_quantity: Decimal = _NOTHING
     filled_cost: Decimal = _NOTHING
     fee: Decimal = _NOTHING
@@ -164,9 +165,9 @@ class Desk:
         if row is None:
             found = self.connection.execute(self.query["attempt_row"], (client_order_id,)).fetchone()
             if found is not None:
-                row = self._attempts[client_order_id] = AttemptRow(*found[:24])
-                row.filled_quantity, row.filled_cost, row.fee = map(Decimal, found[24:27])
-                row.latency = tuple(found[27:])
+                row = self._attempts[client_order_id] = AttemptRow(*found[:25])
+                row.filled_quantity, row.filled_cost, row.fee = map(Decimal, found[25:28])
+                row.latency = tuple(found[28:])
         return row
 
     def position(self, trader: str, symbol: str) -> Position | None:
@@ -353,6 +354,7 @@ def _plain_columns(row: AttemptRow) -> tuple[Any, ...]:
         row.probes,
         row.evidence,
         row.tally,
+        row.average_price,
         str(row.filled_quantity),
         str(row.filled_cost),
         str(row.fee),

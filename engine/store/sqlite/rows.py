@@ -101,7 +101,9 @@ def signal_row_of(row: Row) -> SignalRow:
 def attempt_of(row: Row) -> Attempt:
     (seq, _, signal_id, n, client_order_id, trader, state, epoch, intent_at, ended_at, unknown_since) = row[:11]
     (next_probe_at, symbol, side, quantity, kind, send_by, price, reduces, reference_price, slippage) = row[11:21]
-    (venue_order_id, filled, cost, fee, error_code, error_text, sent_at, answered_at, probes, evidence) = row[21:31]
+    (venue_order_id, filled, _, average_price, fee, error_code, error_text, sent_at, answered_at, probes, evidence) = (
+        row[21:32]
+    )
     request = OrderRequest(
         client_order_id=client_order_id,
         symbol=symbol,
@@ -114,7 +116,6 @@ def attempt_of(row: Row) -> Attempt:
         reference_price=decimal_or_none(reference_price),
         slippage_max=decimal_or_none(slippage),
     )
-    filled_quantity = Decimal(filled)
     return Attempt(
         seq=seq,
         signal_id=signal_id,
@@ -125,8 +126,8 @@ def attempt_of(row: Row) -> Attempt:
         epoch=epoch,
         intent_at=moment(intent_at),
         venue_order_id=venue_order_id,
-        filled_quantity=filled_quantity,
-        average_price=Decimal(cost) / filled_quantity if filled_quantity else None,
+        filled_quantity=Decimal(filled),
+        average_price=decimal_or_none(average_price),
         fee=Decimal(fee),
         error_code=error_code,
         error_text=error_text,
@@ -137,7 +138,7 @@ def attempt_of(row: Row) -> Attempt:
         probes=probes,
         next_probe_at=moment_or_none(next_probe_at),
         evidence=tuple(from_json(evidence)),
-        latency=Latency(*row[31:36]),
+        latency=Latency(*row[32:37]),
     )
 
 

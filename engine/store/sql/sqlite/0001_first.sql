@@ -104,6 +104,7 @@ CREATE TABLE attempt (
   venue_order_id TEXT,
   filled_quantity TEXT NOT NULL,
   filled_cost TEXT NOT NULL,
+  average_price TEXT,
   fee TEXT NOT NULL,
   error_code TEXT,
   error_text TEXT,

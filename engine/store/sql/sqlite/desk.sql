@@ -15,7 +15,7 @@ FROM signal WHERE id = ?
 -- name: attempt_row
 SELECT seq, signal_seq, signal_id, n, client_order_id, trader, symbol, side, reduces, intent_at, state, epoch, ended_at,
   unknown_since, next_probe_at, venue_order_id, error_code, error_text, sent_at, answered_at, probes, evidence, tally,
-  broken, filled_quantity, filled_cost, fee, waiting_s, gating_s, submitting_s, acknowledged_s, filled_s
+  broken, average_price, filled_quantity, filled_cost, fee, waiting_s, gating_s, submitting_s, acknowledged_s, filled_s
 FROM attempt WHERE client_order_id = ?
 
 -- name: known_trades
@@ -63,7 +63,7 @@ VALUES (?, ?, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', '0', '
 
 -- name: update_attempt
 UPDATE attempt SET epoch = ?, venue_order_id = ?, error_code = ?, error_text = ?, sent_at = ?, answered_at = ?,
-  probes = ?, evidence = ?, tally = ?, filled_quantity = ?, filled_cost = ?, fee = ?, waiting_s = ?, gating_s = ?,
+  probes = ?, evidence = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?, waiting_s = ?, gating_s = ?,
   submitting_s = ?, acknowledged_s = ?, filled_s = ?, state = ?, ended_at = ?, unknown_since = ?, next_probe_at = ?,
   broken = ?
 WHERE seq = ?
@@ -71,7 +71,7 @@ WHERE seq = ?
 -- name: touch_attempt
 -- The state and what follows from it stay: no index has anything to do.
 UPDATE attempt SET epoch = ?, venue_order_id = ?, error_code = ?, error_text = ?, sent_at = ?, answered_at = ?,
-  probes = ?, evidence = ?, tally = ?, filled_quantity = ?, filled_cost = ?, fee = ?, waiting_s = ?, gating_s = ?,
+  probes = ?, evidence = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?, waiting_s = ?, gating_s = ?,
   submitting_s = ?, acknowledged_s = ?, filled_s = ?
 WHERE seq = ?
 
