@@ -52,7 +52,7 @@ class Shell:
         folders = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
         return {**kept, **named, **folders, **self.extra}
 
-    def __call__(self, *arguments: str | Path) -> Ran:
+    def __call__(self, *arguments: object) -> Ran:
         """Run a command in this process. It must neither start an engine nor read the standard input."""
         out, err, code = io.StringIO(), io.StringIO(), 0
         words = ["signaldeck", *map(str, arguments)]
