@@ -96,8 +96,7 @@ class AlertGatherer:
         live = await self._store.live_attempts()
         since = now - RATE_SPAN
         overdue = sum(is_overdue(attempt.unknown_since, now) for attempt in live if attempt.intent_at > since)
-        # The minute that `since` lies in, and the one that has just begun, belong to it.
-        minutes = await self._store.minutes(since - MINUTE, now + MINUTE)
+        minutes = await self._store.minutes(since, now + MINUTE)  # with the one that has just begun
         queue = sum(totals.signals_by_state.get(state, 0) for state in (SignalState.NEW, SignalState.WAITING))
         return _Read(
             at=now,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
+from operator import itemgetter
 from typing import Final, Protocol, TypeVar
 
 from engine.clock import Chance, Clock, runs_free
@@ -217,7 +218,7 @@ class TraderHealthChecker:
         round_trip_s = self._clock.elapsed() - began
         middle_s = (venue - began_at).total_seconds() - round_trip_s / 2
         chart.clocks.append((round_trip_s, middle_s))
-        port.clock_offset_s = min(chart.clocks)[1]
+        port.clock_offset_s = min(reversed(chart.clocks), key=itemgetter(0))[1]  # of equal ones the newest
         offset_s = pulses.offset_of(middle_s, round_trip_s)
         chart.pulse = pulses.clock_read(chart.pulse, offset_s, self._clock.elapsed(), self._settings)
         return True

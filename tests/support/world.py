@@ -162,6 +162,7 @@ class World:
     chance: SeededChance
     store: SqliteStore
     desks: dict[str, PaperDesk]
+    skies: dict[str, Weather]
     market: HandMarket = field(default_factory=HandMarket)
 
     async def events(self, code: str = "") -> list[Event]:
@@ -227,18 +228,19 @@ async def a_world(
     guard: GuardSettings | None = None,
 ) -> AsyncIterator[World]:
     """Open a world of paper traders under the given weather (None: two traders under a clear sky), and close it."""
-    skies = weather or {"trader_a": WeatherSettings(), "trader_b": WeatherSettings()}
+    forecast = weather or {"trader_a": WeatherSettings(), "trader_b": WeatherSettings()}
     clock, chance = WoundClock(), SeededChance(7)
     store = SqliteStore(Path(path), clock=clock, inline=True, uuid_source=chance.stream("store"))
     ledger = PaperLedger(":memory:", clock=clock, inline=True)
     await store.open(now=clock.wall())
-    await store.declare_traders(dict.fromkeys(skies, "paper"))
+    await store.declare_traders(dict.fromkeys(forecast, "paper"))
+    skies = {name: Weather(name, sky, clock=clock, chance=chance) for name, sky in forecast.items()}
     desks = {}
     for name, sky in skies.items():
         venue = PaperExchange(
             name,
             ledger=ledger,
-            weather=Weather(name, sky, clock=clock, chance=chance),
+            weather=sky,
             settings=PaperSettings(),
             clock=clock,
         )
@@ -246,7 +248,7 @@ async def a_world(
         desks[name] = PaperDesk(name, a_guard(venue, clock, chance, guard))
         await venue.open()
     try:
-        yield World(clock, chance, store, desks)
+        yield World(clock, chance, store, desks, skies)
     finally:
         for desk in desks.values():
             await desk.exchange.close()

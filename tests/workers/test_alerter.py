@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -25,7 +24,6 @@ class Scene:
 
     def __init__(self, world: World, trader: TraderState) -> None:
         self.world, self.trader = world, trader
-        self.on_facts: Callable[[], Awaitable[None]] | None = None
         self.alerter = self.restarted()
 
     def restarted(self) -> Alerter:
@@ -33,8 +31,6 @@ class Scene:
         return self.alerter
 
     async def _facts(self) -> AlertFacts:
-        if self.on_facts is not None:
-            await self.on_facts()
         return AlertFacts(now=self.world.clock.wall(), traders=(self.trader,))
 
     async def watch(self, seconds: int) -> None:
@@ -113,26 +109,22 @@ def test_an_acknowledged_alert_stays_acknowledged_while_it_holds() -> None:
     live(story())
 
 
-def test_a_word_given_while_the_rules_look_is_not_lost() -> None:
+@pytest.mark.parametrize("word_first", [False, True])
+def test_a_word_given_while_the_rules_look_is_not_lost(word_first: bool) -> None:
     async def story() -> None:
         async with a_world() as world:
             scene = Scene(world, OPEN)
             await scene.watch(10)
             number = (await scene.only()).id
-            words: list[asyncio.Task[str]] = []
-
-            async def meanwhile() -> None:
-                words.append(asyncio.create_task(scene.alerter.acknowledge(number, "ada")))
-                await world.clock.sleep(1)
-
-            scene.on_facts = meanwhile
             scene.trader = replace(OPEN, breaker_fact="6 of 6 orders failed")
-            await world.clock.sleep(100)
-            await scene.alerter.step()  # saves the text that follows its figures
-            await words[0]
+            await world.clock.sleep(100)  # so that the text follows its figures
+            look = asyncio.ensure_future(scene.alerter.step()) if not word_first else None
+            word = asyncio.ensure_future(scene.alerter.acknowledge(number, "ada"))
+            await asyncio.gather(word, look or scene.alerter.step())
             alert = await scene.only()
             assert alert.state is AlertState.ACKNOWLEDGED
             assert "6 of 6" in alert.text
+            assert await world.events("alert_refreshed") == [], "new figures are no news"
 
     live(story())
 
@@ -182,6 +174,25 @@ def test_a_restart_goes_on_from_the_rows() -> None:
             scene.trader = WELL
             await scene.watch(60)
             assert (await scene.only()).state is AlertState.RESOLVED
+
+    live(story())
+
+
+def test_flapping_is_known_across_a_restart() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            scene = Scene(world, OPEN)
+            for _ in range(2):
+                scene.trader = OPEN
+                await scene.watch(10)
+                scene.trader = WELL
+                await scene.watch(50)
+            scene.restarted()
+            scene.trader = OPEN
+            await scene.watch(10)
+            assert [event.code for event in await world.events() if event.code.startswith("alert_")][-1] == (
+                "alert_flapping"
+            )
 
     live(story())
 

@@ -46,7 +46,9 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest() -> None:
     async def story() -> None:
         async with a_world() as world:
             scene = Scene(world)
+            assert (await scene.gather()).due == 0
             await world.store.put_signals([a_signal(received_at=world.clock.wall())])
+            assert (await scene.gather()).due == 1
             await world.clock.sleep(40)
             await world.store.put_signals([a_signal(received_at=world.clock.wall())])
             facts = await scene.gather()
@@ -86,6 +88,9 @@ def test_an_unknown_outcome_is_a_case_and_counts_as_failed_only_when_it_is_old()
             await world.clock.sleep(UNKNOWN_COUNTS_AS_FAILED_AFTER_S + 1)
             facts = await scene.gather()
             assert (facts.judged, facts.success_rate) == (2, 0.5)
+            await world.clock.sleep(300)
+            facts = await scene.gather()
+            assert (len(facts.unknown), facts.judged) == (1, 0), "it belongs to the minute of its intent"
 
     live(story())
 
@@ -94,9 +99,12 @@ def test_failures_leave_the_window_though_nothing_else_happens() -> None:
     async def story() -> None:
         async with a_world() as world:
             scene = Scene(world)
+            await world.clock.sleep(30)
             await world.attempt("trader_a", AttemptStep.REFUSE, signal_step=SignalStep.REJECT)
             assert (await scene.gather()).judged == 1
-            await world.clock.sleep(400)
+            await world.clock.sleep(290)
+            assert (await scene.gather()).judged == 1, "4 min 50 s old, in a minute that began before the window"
+            await world.clock.sleep(60)
             assert (await scene.gather()).judged == 0
 
     live(story())

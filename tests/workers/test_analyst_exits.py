@@ -129,6 +129,20 @@ def test_after_a_restart_an_open_exit_stands_and_an_ended_one_is_counted_on() ->
     live(story())
 
 
+def test_after_a_restart_another_traders_exit_is_not_taken_for_ones_own() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            await world.hold("trader_a", price="100")
+            quote(world, "90")
+            await hand_in(world, a_watch(world))
+            await world.hold("trader_b", price="100")
+            [exit_] = await hand_in(world, a_watch(world))
+            assert exit_.preferred_trader == "trader_b"
+            assert exit_.key.endswith("|1")
+
+    live(story())
+
+
 def test_an_exit_whose_outcome_is_unknown_holds_back_every_other() -> None:
     async def story() -> None:
         async with a_world() as world:

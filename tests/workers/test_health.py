@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import pytest
 
-from engine.core.breaker import BreakerSettings
+from engine.core.breaker import BreakerSettings, Guards
 from engine.core.errors import Doubtful, RefusalKind, Refused, TraderUnavailable, Unsent
-from engine.core.events import Desired, Event, Health
+from engine.core.events import BreakerState, Desired, Event, Health
 from engine.core.health import HealthSettings
-from engine.core.lifecycle import AttemptState, AttemptStep
 from engine.exchanges.guarded import GuardSettings
 from engine.exchanges.paper.weather import Outage, WeatherSettings
 from engine.workers.health import TraderHealthChecker
-from tests.support.builders import a_request, a_signal, an_attempt_move
 from tests.support.world import World, a_world, live
 
 CLEAR = WeatherSettings()
@@ -57,6 +54,7 @@ def test_traders_that_answer_are_up_and_available() -> None:
                 ("trader_b", "unchecked", "up"),
             ]
             assert [row.health for row in await world.store.traders()] == [Health.UP, Health.UP]
+            assert all(desk.rules for desk in world.desks.values()), "one that was not open yet is opened"
 
     live(story())
 
@@ -211,105 +209,50 @@ def test_a_slow_venue_is_degraded_and_may_still_take_orders() -> None:
     live(story())
 
 
-def test_a_forced_open_breaker_survives_a_restart_until_an_operator_lifts_it() -> None:
+def test_a_restart_finds_health_out_anew_and_calls_that_no_news() -> None:
     async def story() -> None:
-        async with a_world() as world:
-            checker = a_checker(world)
-            await checker.open()
-            world.desks["trader_a"].exchange.force_open("the key was revoked")
-            await checker.check_trader("trader_a")
-            world.desks["trader_a"].exchange.reset()  # as a new process begins
-            after = a_checker(world)
-            await after.open()
-            assert after.get_available_traders() == ["trader_b"]
-            assert "the key was revoked" in after.states()["trader_a"].why_not
-            after.lift("trader_a")
-            assert after.get_available_traders() == ["trader_a", "trader_b"]
-            assert turns(await world.events(), "breaker") == [("trader_a", "closed", "forced_open")]
-
-    live(story())
-
-
-def test_refused_credentials_are_not_tried_again_by_the_checker() -> None:
-    async def story() -> None:
-        async with a_world() as world:
-            checker = a_checker(world)
-            async with at_work(checker):
-                await world.clock.sleep(1)
-                world.desks["trader_a"].exchange.force_open("the key was revoked")
-                before = {name: desk.looks for name, desk in world.desks.items()}
-                await world.clock.sleep(1000)
-                looks = {name: desk.looks - before[name] for name, desk in world.desks.items()}
-            assert looks["trader_a"] == 0
-            assert looks["trader_b"] > 10
-
-    live(story())
-
-
-def test_two_unknown_outcomes_quarantine_a_trader_until_they_are_resolved() -> None:
-    async def story() -> None:
-        async with a_world() as world:
-            checker = a_checker(world)
-            await checker.open()
-            first = await world.attempt("trader_a", AttemptStep.LOSE_ANSWER)
-            assert not (await checker.check_trader("trader_a")).quarantined
-            await world.attempt("trader_a", AttemptStep.LOSE_ANSWER)
-            assert (await checker.check_trader("trader_a")).quarantined
-            assert checker.get_available_traders() == ["trader_b"]
-            move = an_attempt_move(first.request, AttemptState.UNKNOWN, AttemptStep.FIND)
-            await world.store.move_attempts([move])
-            assert not (await checker.check_trader("trader_a")).quarantined
-            assert [to for _, _, to in turns(await world.events(), "quarantine")] == ["quarantined", "free"]
-
-    live(story())
-
-
-def test_an_operator_lifts_a_quarantine_and_one_more_unknown_brings_it_back() -> None:
-    async def story() -> None:
-        async with a_world() as world:
-            checker = a_checker(world)
-            await checker.open()
+        async with a_world({"trader_a": CLEAR}) as world:
             for _ in range(2):
-                await world.attempt("trader_a", AttemptStep.LOSE_ANSWER)
-            await checker.check_trader("trader_a")
-            checker.lift("trader_a")
-            assert not (await checker.check_trader("trader_a")).quarantined
-            await world.attempt("trader_a", AttemptStep.LOSE_ANSWER)
-            assert (await checker.check_trader("trader_a")).quarantined
+                checker = a_checker(world)
+                await checker.open()
+                await checker.check_trader("trader_a")
+            assert turns(await world.events(), "health") == [("trader_a", "unchecked", "up")] * 2
 
     live(story())
 
 
-def test_a_broken_proof_quarantines_across_a_restart() -> None:
+def test_a_transition_is_journalled_once_however_many_look_at_it() -> None:
     async def story() -> None:
         async with a_world() as world:
             checker = a_checker(world)
             await checker.open()
-            checker.quarantine("trader_a")
             await checker.check_trader("trader_a")
-            after = a_checker(world)
-            await after.open()
-            assert after.states()["trader_a"].quarantined
-            after.lift("trader_a")
-            assert not after.states()["trader_a"].quarantined
+            for _ in range(3):
+                checker.report_trader_failure("trader_a", Doubtful("v", "reset"))
+            await asyncio.gather(*(checker.check_trader("trader_a") for _ in range(3)))
+            assert len(await world.events("health_down")) == 1
 
     live(story())
 
 
-def test_a_quarantine_for_unknown_outcomes_ends_with_them_after_a_restart_too() -> None:
+def test_quiet_that_a_venue_asked_for_is_no_illness() -> None:
+    guard = GuardSettings(hold_from_s=0.1)
+
     async def story() -> None:
-        async with a_world() as world:
+        async with a_world({"trader_a": WeatherSettings(rate_limit=3)}, guard=guard) as world:
             checker = a_checker(world)
             await checker.open()
-            attempts = [await world.attempt("trader_a", AttemptStep.LOSE_ANSWER) for _ in range(2)]
             await checker.check_trader("trader_a")
-            after = a_checker(world)
-            await after.open()
-            assert after.states()["trader_a"].quarantined
-            for attempt in attempts:
-                move = an_attempt_move(attempt.request, AttemptState.UNKNOWN, AttemptStep.FIND)
-                await world.store.move_attempts([move])
-            assert not (await after.check_trader("trader_a")).quarantined
+            await world.clock.sleep(5)
+            exchange = world.desks["trader_a"].exchange
+            for _ in range(3):
+                await exchange.venue_time()
+            with pytest.raises(Refused):
+                await exchange.venue_time()
+            assert exchange.breaker(Guards.READS).state is BreakerState.OPEN
+            for _ in range(5):
+                await checker.check_trader("trader_a")
+            assert checker.states()["trader_a"].health is Health.UP
 
     live(story())
 
@@ -345,40 +288,17 @@ def test_what_does_not_change_is_written_at_most_every_five_seconds() -> None:
     live(story())
 
 
-def test_an_open_breaker_is_probed_right_after_its_time() -> None:
-    guard = GuardSettings(breaker=BreakerSettings(open_s=4.0))
-
+def test_learning_the_clocks_anew_forgets_what_was_read_before() -> None:
     async def story() -> None:
-        outage = WeatherSettings(outages=(Outage(after_s=100, for_s=50),))
-        async with a_world({"trader_a": outage}, guard=guard) as world:
-            checker = a_checker(world)
-            async with at_work(checker):
-                await world.clock.sleep(101)
-                exchange = world.desks["trader_a"].exchange
-                await fail_orders(world, 5)
-                await world.clock.sleep(600)
-                assert exchange.is_half_open
-            states = [to for _, _, to in turns(await world.events(), "breaker")]
-            assert states == ["open", "half_open"]
-
-    live(story())
-
-
-async def fail_orders(world: World, count: int) -> None:
-    """Let trader_a's venue refuse that many connections."""
-    for _ in range(count):
-        request = a_request(a_signal(), send_by=world.clock.wall() + timedelta(seconds=5))
-        with pytest.raises(Unsent):
-            await world.desks["trader_a"].exchange.place(request)
-
-
-def test_learning_the_clocks_anew_asks_everyone_at_once() -> None:
-    async def story() -> None:
-        skies = {"trader_a": WeatherSettings(latency_s=1.0, latency_spread=0.0), "trader_b": CLEAR}
+        skies = {"trader_a": WeatherSettings(latency_s=0.1, latency_spread=0.0), "trader_b": CLEAR}
         async with a_world(skies) as world:
             checker = a_checker(world)
             await checker.open()
             await checker.relearn()
-            assert checker.get_available_traders() == ["trader_a", "trader_b"]
+            world.skies["trader_a"].settings = WeatherSettings(latency_s=0.2, latency_spread=0.0, clock_offset_s=-0.2)
+            await checker.check_trader("trader_a")
+            assert world.desks["trader_a"].clock_offset_s == pytest.approx(0.0), "the quickest answer tells best"
+            await checker.relearn()
+            assert world.desks["trader_a"].clock_offset_s == pytest.approx(-0.2)
 
     live(story())

@@ -75,7 +75,7 @@ def test_the_heartbeat_comes_each_second_and_the_diagnosis_each_fifth() -> None:
                 await world.clock.sleep(1)
             assert scene.store.calls["beat"] == 60
             assert scene.store.calls["save_readiness"] == 12
-            assert scene.store.calls["prune"] == 1
+            assert (scene.store.calls["prune"], scene.store.calls["checkpoint"]) == (1, 1)
             facts = await world.store.engine_facts()
             assert facts is not None
             assert facts.speed == "60"
@@ -131,6 +131,23 @@ def test_old_signals_go_in_small_batches_at_each_look() -> None:
                 left.append(len(await world.signals()))
                 await world.clock.sleep(1)
             assert left == [15, 5, 1, 1], "one batch a look; the newest signal stays"
+
+    live(story())
+
+
+def test_a_long_write_ahead_log_is_folded_in_before_its_time() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            scene = Scene(world)
+            folded = []
+            for second in range(9):
+                if second == 6:
+                    assert scene.keeper.store_health is not None
+                    scene.keeper.store_health = replace(scene.keeper.store_health, wal_bytes=1 << 30)
+                await scene.keeper.step()
+                folded.append(scene.store.calls["checkpoint"])
+                await world.clock.sleep(1)
+            assert folded == [1, 1, 1, 1, 1, 1, 2, 2, 2]
 
     live(story())
 
