@@ -89,18 +89,19 @@ def items(board: Board, wall: datetime) -> list[Item]:
     alerts = "bold reverse $error" if head.alerts_active else ""
     unsure = head.unknown + head.review
     market = market_now(board.engine, wall)
-    return [
+    listed = [
         age_item(board.engine, wall),
         Item("queue", "q", f"{head.queue}{'+' if head.queue_capped else ''}", "", 0),
         Item("ok", "ok", percent(head.success_rate), rate_colour(head.success_rate), 2),
         Item("fly", "fly", str(head.in_flight), "$accent" if head.in_flight else "", 5),
-        Item("unk", "?", str(unsure), "bold $warning" if unsure else "$muted", 1 if unsure else 9),
+        Item("unk", "?", str(unsure), "bold $warning", 1),
         Item("traders", "tr", f"{head.traders_available}/{head.traders_total}", "bold $warning" if down else "", 3),
         Item("alerts", "al", f" {head.alerts_active} " if alerts else "0", alerts, 0),
         Item("err", "err", f"{head.errors_per_min}/m", "bold $warning" if head.errors_per_min else "", 4),
         Item("p95", "p95", duration(head.latency_p95), "", 8),
         Item("", "", clock_time(market), "$muted", 6),
     ]
+    return [item for item in listed if unsure or item.label != "unk"]
 
 
 def opening(engine: EngineFacts | None) -> list[Cell]:

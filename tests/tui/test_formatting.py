@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from engine.core.board import MinutePoint
 from engine.core.events import AlertState, BreakerState, Desired, Health, Level, Severity, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
 from tests.support.boards import HOSTILE, NOON, a_board, a_row, before, some_facts
@@ -37,7 +38,7 @@ from tui.panels.alerts import alert_entry
 from tui.panels.base import Scene
 from tui.panels.errors import error_entry
 from tui.panels.queue import queue_entries
-from tui.panels.success import scale_for, trend
+from tui.panels.success import rates, scale_for, trend
 from tui.panels.traders import trader_entry
 from tui.plain import TABLE, is_plain
 
@@ -181,7 +182,7 @@ def test_a_queue_row_tells_who_has_it_and_why_it_waits() -> None:
     assert told == [
         "5 positions of 5 allowed",
         "momentum: 3 attempts, none became an order: connection refused",
-        "trader_momentum",
+        "momentum",
         "cancel is noted; it acts when the attempt ends",
     ]
 
@@ -223,6 +224,14 @@ def test_the_filter_finds_words_in_fields_in_all_of_them_and_in_none() -> None:
 @given(st.text(max_size=40))
 def test_no_filter_text_breaks_it(text: str) -> None:
     Filter(text).takes({"symbol": "BTC/USDT"})
+
+
+def test_what_is_under_way_is_no_failure_until_its_time_is_up() -> None:
+    young = MinutePoint(before(30), attempts=4, successes=2, failures=0)
+    old = replace(young, at=before(150))
+    quiet = MinutePoint(before(90), received=3)
+    waiting = MinutePoint(before(10), attempts=1)
+    assert rates((old, quiet, young, waiting), NOON) == [0.5, None, 1.0, None]
 
 
 def test_the_rate_axis_opens_downwards_only_when_it_must() -> None:

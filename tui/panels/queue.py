@@ -20,6 +20,7 @@ from tui.widgets.live_table import Row
 
 SHORT_ID: Final = 6
 CANCELLABLE: Final = frozenset(s.value for s in OPEN_SIGNALS) - {"needs_review"}
+CALM: Final = frozenset({"executing", "done"})  # nothing has to be explained
 RETRYABLE: Final = frozenset(s.value for s in RETRYABLE_SIGNALS)
 
 
@@ -45,7 +46,7 @@ def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
         Cell(duration(row.latency_s) if row.latency_s is not None else ""),
         Cell(f"{row.confidence:.2f}", "$muted"),
         Cell(foreign(row.source, 40), "$muted"),
-        Cell(_told(row, trader, reason), "" if row.state in {"executing", "done"} else "$muted"),
+        Cell(_told(row, trader, reason), "" if row.state in CALM else "$muted"),
     )
     facts = {
         "id": row.id,
@@ -62,8 +63,11 @@ def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
 def _told(row: SignalRow, trader: str, reason: str) -> str:
     """Say who has it and why it is where it is, whichever of the two there is."""
     if row.cancel_requested and row.ended_at is None:
-        reason = "cancel is noted; it acts when the attempt ends"
-    return f"{trader.removeprefix('trader_')}: {reason}" if trader and reason else trader or reason
+        return "cancel is noted; it acts when the attempt ends"
+    short = trader.removeprefix("trader_")
+    if short and (not reason or row.state in CALM):
+        return short
+    return f"{short}: {reason}" if short else reason
 
 
 @PANELS.add("queue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from textual.content import Content
@@ -16,6 +17,7 @@ from tui.panels.base import PANELS, Panel, Place, Scene
 from tui.widgets.cells import Cell, content
 
 THRESHOLD: Final = 0.9  # where the alert is raised
+SETTLING_S: Final = 120.0  # a minute and the minute after which an unknown outcome counts as failed
 FACT_LINES: Final = 2  # numbers come before the picture
 
 
@@ -23,9 +25,18 @@ class ChartView(Static, can_focus=True):
     """Text that can have the focus, so that the panel can be chosen and made big."""
 
 
-def rates(minutes: Sequence[MinutePoint]) -> list[float | None]:
-    """Return each minute's success rate, None where nothing was attempted."""
-    return [point.success_rate for point in minutes]
+def rates(minutes: Sequence[MinutePoint], now: datetime) -> list[float | None]:
+    """Return each minute's success rate, None where nothing was attempted.
+
+    What is still under way counts neither way while its minute is young; after that, no answer is no success.
+    """
+    return [_rate(point, (now - point.at).total_seconds()) for point in minutes]
+
+
+def _rate(point: MinutePoint, age_s: float) -> float | None:
+    settled = point.successes + point.failures
+    counted = settled if age_s < SETTLING_S else max(settled, point.attempts)
+    return point.successes / counted if counted else None
 
 
 def scale_for(values: Sequence[float | None]) -> Scale:
@@ -72,13 +83,13 @@ class SuccessPanel(Panel):
             return  # a picture a second is enough
         self._drawn = wanted
         facts = Content("\n").join(line.truncate(width, ellipsis=True) for line in self._facts(scene))
-        values = rates(scene.board.minutes)
+        values = rates(scene.board.minutes, scene.now)
         along = (f"{len(values)} min ago", "now")
         picture = chart(values, width, height - FACT_LINES, scale=scale_for(values), along=along)
         self.query_one(ChartView).update(Content("\n").join([facts, picture]), layout=False)
 
     def brief(self, scene: Scene, width: int) -> Content:
-        head, values = scene.board.headline, rates(scene.board.minutes)
+        head, values = scene.board.headline, rates(scene.board.minutes, scene.now)
         received = [float(point.received) for point in scene.board.minutes]
         parts = [
             Cell(" ok 5m ", "$muted"),
