@@ -221,10 +221,10 @@ class OrderExecutionPipeline:
         except Unsizable as refusal:
             answer = Answer(
                 "is_sizable",
-                False,
-                refusal.text,
-                "hand in a larger quantity, or fund the account",
-                lifts=False,
+                ok=False,
+                fact=refusal.text,
+                remedy="hand in another quantity, or fund the account",
+                lifts=refusal.code == "no_funds",  # money comes back with the next exit; a size stays as it is
                 code=refusal.code,
             )
             return self._held(signal, Verdict((*verdict.answers, answer)), answer, now, way)
@@ -397,7 +397,8 @@ class OrderExecutionPipeline:
                 EventKind.GATED,
                 now,
                 f"{_WORD[step]}: {reason.text or reason.code}",
-                level=Level.WARNING if step is SignalStep.REJECT else Level.INFO,
+                # That strategies vote too low is their daily bread; what somebody handed in is missed.
+                level=Level.WARNING if step is SignalStep.REJECT and not signal.votes else Level.INFO,
                 signal_id=signal.id,
                 code=reason.code,
                 from_state=signal.state,

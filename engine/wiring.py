@@ -194,7 +194,7 @@ class _Builder:
             ttl_s=engine.signal_ttl_s,
             cooldown_s=engine.cooldown_s,
         )
-        floor = Floor(self.store, self.feed, self.clock)
+        floor = Floor(self.store, self.feed, self.clock, stored=lambda: self.dispatcher.nudge())
         return Analyst(floor, Panel(seats), ExitWatch(floor, settings.limits, ExitSettings()), rhythm)
 
     def _situation_parts(self) -> SituationParts:

@@ -120,6 +120,7 @@ class Analyst:
         if not signals:
             return []
         puts = await self._floor.store.put_signals(signals)
+        self._floor.stored()
         self._exits.note_stored([signal for signal in signals if signal.source == EXIT_SOURCE])
         for signal, put in zip(signals, puts, strict=True):
             if signal.source != EXIT_SOURCE:

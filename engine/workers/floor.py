@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +33,7 @@ class Floor:
     store: Store
     market: Market
     clock: Clock
+    stored: Callable[[], None] = lambda: None  # called when signals have become durable: the dispatcher's wake-up
 
 
 def signal_id_of(source: str, key: str) -> str:

@@ -288,7 +288,7 @@ def test_orders_in_flight_at_a_stop_are_awaited(db: Path) -> None:
 def test_a_half_open_breaker_lets_exactly_one_order_through(db: Path) -> None:
     async def play() -> None:
         weather = {"outages": [{"after_s": 0.0, "for_s": 40.0, "every_s": 100_000.0}]}
-        settings = settings_of(a_trader(weather=weather), retry={"attempts_max": 10})
+        settings = settings_of(a_trader(weather=weather, start_quote="1000000"), retry={"attempts_max": 10})
         async with a_running(db, settings) as running:
             for n in range(40):
                 await running.hand_in(key=f"k{n}", ttl=600)

@@ -83,11 +83,11 @@ def test_the_same_seed_gives_the_same_signals_attempts_orders_and_journal(tmp_pa
     assert all(first), "signals, attempts, events, orders and trades were all made"
 
 
-def test_another_seed_gives_other_ids(tmp_path: Path) -> None:
+def test_another_seed_gives_other_order_ids(tmp_path: Path) -> None:
     recording = a_recording(tmp_path / "ABC-USDT.csv", 100)
     replay((recording,), tmp_path / "one.sqlite", seed=1)
     replay((recording,), tmp_path / "two.sqlite", seed=2)
-    ids = [{row[0] for row in everything(tmp_path / f"{name}.sqlite")[0]} for name in ("one", "two")]
+    ids = [{row[3] for row in everything(tmp_path / f"{name}.sqlite")[1]} for name in ("one", "two")]
     assert ids[0]
     assert not ids[0] & ids[1]
 
