@@ -16,7 +16,7 @@ from engine.clock import Clock
 from engine.core.backoff import Dice, RetryPolicy, full_jitter
 from engine.core.board import ExecutionStatus, Totals
 from engine.core.errors import ExecutionError, NoSignalsAvailable, SignalExpired, TraderUnavailable
-from engine.core.events import Answer, EventKind, Level, NewEvent, Route, Signal, TraderState, Verdict
+from engine.core.events import Answer, Considered, EventKind, Level, NewEvent, Route, Signal, TraderState, Verdict
 from engine.core.lifecycle import AttemptState, SignalState, SignalStep
 from engine.core.order import Latency, OrderKind, OrderRequest, client_order_id
 from engine.core.readiness import ReadinessFacts, diagnose
@@ -212,22 +212,21 @@ class OrderExecutionPipeline:
         if objection is not None:
             return self._held(signal, verdict, objection, now)
         signal = with_exit_marked(signal, book.holdings)
-        way = route(signal, self._candidates(signal, book), await self._tried(signal), self._settings.retry, now)
-        if way.trader is None:
-            return self._unrouted(signal, verdict, way, now)
-        desk = self._desks[way.trader]
-        try:
-            sized = self._size(signal, desk, book)
-        except Unsizable as refusal:
+        tried = await self._tried(signal)
+        way, sized = self._place(signal, book, tried, now)
+        if isinstance(sized, Unsizable):
             answer = Answer(
                 "is_sizable",
                 ok=False,
-                fact=refusal.text,
+                fact=sized.text,
                 remedy="hand in another quantity, or fund the account",
-                lifts=refusal.code == "no_funds",  # money comes back with the next exit; a size stays as it is
-                code=refusal.code,
+                lifts=sized.code == "no_funds",  # money comes back with the next exit; a size stays as it is
+                code=sized.code,
             )
             return self._held(signal, Verdict((*verdict.answers, answer)), answer, now, way)
+        if way.trader is None or sized is None:
+            return self._unrouted(signal, verdict, way, now)
+        desk = self._desks[way.trader]
         waiting = max(0.0, (now - signal.received_at).total_seconds())
         intent = self._intent(
             signal, verdict, way, sized, Latency(waiting=waiting, gating=self._clock.elapsed() - began)
@@ -265,6 +264,27 @@ class OrderExecutionPipeline:
     def select(self, signal: Signal, book: Book) -> Route:
         """Return where `signal` would go now, with the reason for each trader passed over."""
         return route(signal, self._candidates(signal, book), (), self._settings.retry, self._clock.wall())
+
+    def _place(
+        self, signal: Signal, book: Book, tried: Sequence[Tried], now: datetime
+    ) -> tuple[Route, Sized | Unsizable | None]:
+        """Choose a trader and a size; a trader without the money is passed over like any other that cannot."""
+        candidates = self._candidates(signal, book)
+        poor: dict[str, Unsizable] = {}
+        while True:
+            way = route(signal, [c for c in candidates if c.name not in poor], tried, self._settings.retry, now)
+            way = Route(
+                way.trader,
+                (*way.considered, *(Considered(n, chosen=False, why=r.text, code=r.code) for n, r in poor.items())),
+            )
+            if way.trader is None:
+                return way, next(iter(poor.values()), None)
+            try:
+                return way, self._size(signal, self._desks[way.trader], book)
+            except Unsizable as refusal:
+                if refusal.code != "no_funds":
+                    return way, refusal
+                poor[way.trader] = refusal
 
     def _candidates(self, signal: Signal, book: Book) -> list[Candidate]:
         states = self._around.trader_states()
