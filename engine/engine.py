@@ -17,8 +17,9 @@ from engine.core.intake import RESERVED_SOURCES, Taken, new_signal
 from engine.core.lifecycle import AttemptState
 from engine.core.text import clean
 from engine.core.values import NewSignal
+from engine.execution import ExecutionLogger, ExecutionResult, Plan, Tenure
 from engine.log import logger
-from engine.pipeline import ExecutionLogger, ExecutionResult, OrderExecutionPipeline, Plan, Tenure
+from engine.pipeline import OrderExecutionPipeline
 from engine.store.base import Put, PutOutcome, Store
 from engine.workers.analyst import Analyst
 from engine.workers.clerk import Clerk

@@ -7,156 +7,28 @@ safety: the intent is on disk before the request is handed to a venue, and nothi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from engine.clock import Clock
-from engine.core.backoff import Dice, RetryPolicy, full_jitter
+from engine.core.backoff import Dice, full_jitter
 from engine.core.board import ExecutionStatus, Totals
-from engine.core.errors import ExecutionError, NoSignalsAvailable, SignalExpired, TraderUnavailable
-from engine.core.events import Answer, Considered, EventKind, Level, NewEvent, Route, Signal, TraderState, Verdict
-from engine.core.lifecycle import AttemptState, SignalState, SignalStep
+from engine.core.errors import NoSignalsAvailable, SignalExpired, TraderUnavailable
+from engine.core.events import Answer, Considered, EventKind, Level, NewEvent, Route, Signal, Verdict
+from engine.core.lifecycle import SignalState, SignalStep
 from engine.core.order import Latency, OrderKind, OrderRequest, client_order_id
-from engine.core.readiness import ReadinessFacts, diagnose
-from engine.core.risk import Book, Limits, error_for, judge, with_exit_marked
+from engine.core.readiness import diagnose
+from engine.core.risk import Book, error_for, judge, with_exit_marked
 from engine.core.routing import Candidate, Tried, route
-from engine.core.sizing import Funds, Sized, Unsizable, limit_price, size
-from engine.core.values import Reason, SymbolRules
+from engine.core.sizing import Sized, Unsizable, limit_price, size
+from engine.core.values import Reason
+from engine.execution import Desk, ExecutionLogger, ExecutionResult, PipelineSettings, Plan, Surroundings, Ticket
 from engine.store.base import Applied, Intent, SignalMove, Store
 
 SEND_WITHIN_S: Final = 5.0  # send_by: the venue's clock now plus this, never after the signal's expiry
 LOOK_AGAIN_S: Final = 30.0  # how long a refusal that time can lift waits, unless something nudges
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A committed intent on its way to the venue. Times ending in _s are the loop's elapsed seconds."""
-
-    signal: Signal
-    intent: Intent
-    committed_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one placed order: the attempt's state now, and the error if there was one."""
-
-    state: AttemptState
-    error: ExecutionError | None = None
-    latency: Latency = field(default_factory=Latency)
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
-    """One run of one signal through the pipeline, with everything that was asked and answered."""
-
-    signal_id: str
-    verdict: Verdict
-    route: Route | None = None
-    quantity: Decimal | None = None
-    trader: str | None = None
-    client_order_id: str | None = None
-    attempt: AttemptState | None = None
-    error: ExecutionError | None = None
-    latency: Latency = field(default_factory=Latency)
-
-    @property
-    def succeeded(self) -> bool:
-        return self.attempt in {AttemptState.ACCEPTED, AttemptState.FILLED, AttemptState.PARTIAL_CLOSED}
-
-
-class Desk(Protocol):
-    """What the pipeline needs of a trader; `engine.workers.trader.TraderActor` is the one there is."""
-
-    name: str
-    rules: Mapping[str, SymbolRules]
-
-    @property
-    def slots_free(self) -> int: ...
-
-    @property
-    def shorting(self) -> bool: ...
-
-    @property
-    def ready(self) -> bool:
-        """Say whether outcomes left open by an earlier engine were looked up once."""
-
-    def venue_now(self) -> datetime: ...
-
-    def reserve(self) -> None:
-        """Take one slot for an intent that is about to be committed."""
-
-    def release(self) -> None:
-        """Give the slot back: the intent was not committed."""
-
-    def funds(self, symbol: str, price: Decimal) -> Funds: ...
-
-    async def place_order(self, ticket: Ticket) -> Outcome: ...
-
-
-class Surroundings(Protocol):
-    """What the pipeline asks of the engine around it: the facts for the gate and for the diagnosis."""
-
-    async def book(self, now: datetime) -> Book: ...
-
-    def trader_states(self) -> Mapping[str, TraderState]: ...
-
-    async def readiness_facts(self, now: datetime) -> ReadinessFacts: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A decision, not yet acted on: a move, an intent, or neither (wait for a free slot, quietly)."""
-
-    signal: Signal
-    verdict: Verdict
-    route: Route | None = None
-    sized: Sized | None = None
-    move: SignalMove | None = None
-    intent: Intent | None = None
-    error: ExecutionError | None = None
-
-
-class Tenure:
-    """Which start of the engine this is, known once the store is open: the epoch that fences, the uuid behind ids."""
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.store_uuid = ""
-
-    def begin(self, epoch: int, store_uuid: str) -> None:
-        """Take what opening the store gave."""
-        self.epoch, self.store_uuid = epoch, store_uuid
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """Limits of the gate, the retry policy, and the tenure from which client order ids are derived."""
-
-    limits: Limits
-    retry: RetryPolicy
-    tenure: Tenure
-
-
-class ExecutionLogger:
-    """Counts that survive a restart: they start from the store's totals and go on from there."""
-
-    def __init__(self, totals: Totals) -> None:
-        self.signal_count = totals.received
-        self.execution_attempts = totals.attempts
-        self.execution_successes = totals.successes
-        self.last_execution_time: datetime | None = totals.last_execution_at
-
-    def count(self, result: ExecutionResult, at: datetime) -> None:
-        """Count one run. Gate refusals are no attempts."""
-        if result.attempt is None:
-            return
-        self.execution_attempts += 1
-        if result.succeeded:
-            self.execution_successes += 1
-            self.last_execution_time = at
 
 
 class OrderExecutionPipeline:

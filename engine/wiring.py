@@ -17,12 +17,13 @@ from engine.core.values import Mode
 from engine.engine import Crew, Engine, EngineParts, ExitCode
 from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
 from engine.exchanges.guarded import Guarded, GuardSettings
+from engine.execution import PipelineSettings, Tenure
 from engine.log import logger
 from engine.market.base import MarketSource
 from engine.market.candles import CandleBuilder
 from engine.market.replay import ReplaySource
 from engine.market.synthetic import SyntheticSource
-from engine.pipeline import OrderExecutionPipeline, PipelineSettings, Tenure
+from engine.pipeline import OrderExecutionPipeline
 from engine.places import socket_path
 from engine.settings import Settings, TraderSettings
 from engine.store.sqlite import SqliteStore

@@ -13,8 +13,9 @@ from engine.core.lifecycle import SignalState, SignalStep
 from engine.core.risk import Book
 from engine.core.text import clean
 from engine.core.values import Reason
+from engine.execution import Plan, Surroundings
 from engine.log import logger
-from engine.pipeline import OrderExecutionPipeline, Plan, Surroundings
+from engine.pipeline import OrderExecutionPipeline
 from engine.store.base import Applied, SignalMove, Store
 
 BATCH: Final = 128

@@ -36,7 +36,7 @@ from engine.core.reconcile import (
 from engine.core.text import clean
 from engine.core.values import Reason
 from engine.exchanges.base import Exchange, Lookup
-from engine.pipeline import Tenure
+from engine.execution import Tenure
 from engine.store.base import Applied, AttemptMove, Probe, Store
 from engine.workers.trader import TraderActor
 

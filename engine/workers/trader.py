@@ -20,8 +20,8 @@ from engine.core.sizing import Funds
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import PriceTaker
 from engine.exchanges.guarded import Guarded
+from engine.execution import Outcome, Tenure, Ticket
 from engine.log import logger
-from engine.pipeline import Outcome, Tenure, Ticket
 from engine.store.base import AttemptMove, Store
 
 _log = logger("trader")
