@@ -5,9 +5,10 @@ Its start is part of handing in a signal, so only the commands that the command 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import typer
@@ -17,6 +18,8 @@ from tui.commands.frame import alone, complain, exit_code_for
 from tui.commands.planning import deck
 
 MANY: Final = "--replay"  # takes all the paths that follow it
+VALUED: Final = frozenset({"--config", "--db", "--replay", "--speed", "--seed", "--theme"})  # before any command
+GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a start allocates mostly stays; looking at it again and again is slow
 
 # The first word of a command, and which module adds it: a group of that name, or a function add_<word>.
 COMMANDS: Final[Mapping[str, str]] = {
@@ -34,11 +37,10 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
-def build(words: Collection[str] = ()) -> typer.Typer:
-    """Return the command line with the commands that `words` names; with all of them if it names none."""
+def build(named: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the command line with the commands that are named."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     alone(app)(deck)
-    named = [word for word in COMMANDS if word in words] or list(COMMANDS)
     for word in named:
         module = importlib.import_module(f"tui.commands.{COMMANDS[word]}")
         add = getattr(module, f"add_{word}", None)
@@ -47,6 +49,14 @@ def build(words: Collection[str] = ()) -> typer.Typer:
         else:
             app.add_typer(getattr(module, COMMANDS[word]))
     return app
+
+
+def needed(arguments: Sequence[str]) -> list[str]:
+    """Return the commands that these arguments may mean: all of them where help or a wrong word has to name them."""
+    before = ["", *arguments]
+    words = [a for a, option in zip(arguments, before, strict=False) if not a.startswith("-") and option not in VALUED]
+    named = [word for word in COMMANDS if word in words]
+    return named if named or not (words or "--help" in arguments) else list(COMMANDS)
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
@@ -68,9 +78,10 @@ def spread(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    gc.set_threshold(*GC_THRESHOLDS)
     arguments = spread(sys.argv[1:])
     try:
-        build(arguments)(args=arguments, prog_name="signaldeck")
+        build(needed(arguments))(args=arguments, prog_name="signaldeck")
     except SignalDeckError as e:
         complain(str(e))
         sys.exit(exit_code_for(e))

@@ -12,7 +12,7 @@ import pytest
 from engine.places import socket_path
 from tests.support.command_line import ROOT, a_shell
 from tests.support.control_desk import a_listening_desk
-from tui.cli import COMMANDS, spread
+from tui.cli import COMMANDS, needed, spread
 
 HEAVY = (
     "textual",
@@ -122,6 +122,22 @@ def test_paths_after_replay_are_all_replayed() -> None:
     given = ["--db", "x", "--replay", "a", "b", "--speed", "max", "--replay", "c"]
     assert spread(given) == ["--db", "x", "--replay", "a", "--replay", "b", "--speed", "max", "--replay", "c"]
     assert spread(["signal", "add"]) == ["signal", "add"]
+
+
+@pytest.mark.parametrize(
+    ("words", "commands"),
+    [
+        ("", []),
+        ("--db status --config c", []),
+        ("--replay a b", []),
+        ("--db x signal add", ["signal"]),
+        ("--help", list(COMMANDS)),
+        ("statsu", list(COMMANDS)),
+        ("run --headless --theme signal", ["run"]),
+    ],
+)
+def test_only_the_commands_that_are_named_are_made(words: str, commands: list[str]) -> None:
+    assert needed(spread(words.split())) == commands
 
 
 def test_handing_in_a_signal_imports_nothing_heavy(tmp_path: Path) -> None:

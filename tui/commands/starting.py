@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tui.commands.planning import Run
 
 PAINT_S_MAX: Final = 1.5  # a terminal that never takes the first picture must not keep an engine from trading
-GC_THRESHOLDS: Final = (50_000, 20, 100)
 STARTING: Final = -1  # the change number of the picture before the store can be read
 
 
@@ -168,8 +167,7 @@ class EngineStart:
         if self._is_unwanted:  # asked while there was no loop yet to ask on
             engine.request_stop()
         self._bridge.lead_to(_bridge_to(engine, self._planned, self._bridge.operator))
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        gc.freeze()  # what is there by now stays; collections need not look at it again
         engine.join()
 
 
