@@ -21,6 +21,10 @@ from engine.core.events import BreakerState, EventKind, Health, Level, NewEvent,
 
 RECOVERED: Final = 0.75  # what was too much (slowness, clock offset) must fall below this share of its bound
 
+LOUD: Final = frozenset(
+    {str(Health.DOWN), str(Health.DEGRADED), str(BreakerState.OPEN), str(BreakerState.FORCED_OPEN), "quarantined"}
+)
+
 
 class HealthSettings(BaseModel):
     """How often traders are asked how they are, and what their answers mean. Durations and offsets are seconds.
@@ -121,32 +125,30 @@ def clock_read(pulse: Pulse, offset_s: float, now: float, settings: HealthSettin
 def transitions(before: TraderState | None, after: TraderState, at: datetime) -> list[NewEvent]:
     """Return a journal entry for each thing about a trader that turned: health, breaker, quarantine."""
     old = before or TraderState(after.name, after.exchange)
-    found = []
-    if after.health is not old.health:
-        bad = after.health in {Health.DOWN, Health.DEGRADED}
-        found.append(_turn(after, at, "health", (old.health, after.health), after.health_fact, loud=bad))
-    if after.breaker is not old.breaker:
-        bad = after.breaker in {BreakerState.OPEN, BreakerState.FORCED_OPEN}
-        found.append(_turn(after, at, "breaker", (old.breaker, after.breaker), after.breaker_fact, loud=bad))
-    if after.quarantined is not old.quarantined:
-        words = ("free", "quarantined") if after.quarantined else ("quarantined", "free")
-        fact = "outcomes are unresolved or a proof was broken" if after.quarantined else ""
-        found.append(_turn(after, at, "quarantine", words, fact, loud=after.quarantined))
-    return found
+    turns = (
+        ("health", old.health, after.health, after.health_fact),
+        ("breaker", old.breaker, after.breaker, after.breaker_fact),
+        ("quarantine", _standing(old), _standing(after), "outcomes are unresolved or a proof was broken"),
+    )
+    return [_told(after, at, *turn) for turn in turns if turn[1] != turn[2]]
 
 
-def _turn(state: TraderState, at: datetime, what: str, turn: tuple[str, str], fact: str, *, loud: bool) -> NewEvent:
-    word = turn[1].replace("_", " ")
-    text = f"{state.name}: {what} is {word}" if what != "quarantine" else f"{state.name} is {word}"
+def _standing(state: TraderState) -> str:
+    return "quarantined" if state.quarantined else "free"
+
+
+def _told(state: TraderState, at: datetime, *turn: str) -> NewEvent:
+    what, old, new, fact = turn
+    loud = new in LOUD
     return NewEvent(
         EventKind.TRADER,
         at,
-        text + (f": {fact}" if fact and loud else ""),
+        f"{state.name}: {what} {new.replace('_', ' ')}" + (f": {fact}" if fact and loud else ""),
         Level.WARNING if loud else Level.INFO,
         trader=state.name,
-        code=f"{what}_{turn[1]}",
-        from_state=turn[0],
-        to_state=turn[1],
+        code=f"{what}_{new}",
+        from_state=old,
+        to_state=new,
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.events import Health
-from engine.core.health import HealthSettings, Pulse, answered, clock_read, offset_of, silent
+from engine.core.events import BreakerState, Health, Level, TraderState
+from engine.core.health import HealthSettings, Pulse, answered, clock_read, offset_of, silent, transitions
 
 SETTINGS = HealthSettings()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def after(words: list[tuple[str, float]], settings: HealthSettings = SETTINGS) -> list[Pulse]:
@@ -114,3 +117,29 @@ def test_a_proven_offset_is_never_more_than_what_was_read(middle: float, round_t
     proven = offset_of(middle, round_trip)
     assert abs(proven) <= abs(middle)
     assert proven * middle >= 0
+
+
+def test_each_turn_of_a_trader_is_told_with_where_from_where_to_and_why() -> None:
+    well = TraderState("trader_a", "paper", health=Health.UP)
+    ill = replace(
+        well,
+        health=Health.DOWN,
+        health_fact="no answer",
+        breaker=BreakerState.OPEN,
+        breaker_fact="5 of 5",
+        quarantined=True,
+    )
+    told = transitions(well, ill, NOW)
+    assert [(e.code, e.from_state, e.to_state, e.level) for e in told] == [
+        ("health_down", "up", "down", Level.WARNING),
+        ("breaker_open", "closed", "open", Level.WARNING),
+        ("quarantine_quarantined", "free", "quarantined", Level.WARNING),
+    ]
+    assert told[0].text == "trader_a: health down: no answer"
+    back = transitions(ill, well, NOW)
+    assert [(e.code, e.level) for e in back] == [
+        ("health_up", Level.INFO),
+        ("breaker_closed", Level.INFO),
+        ("quarantine_free", Level.INFO),
+    ]
+    assert transitions(well, replace(well, in_flight=3, health_fact="words"), NOW) == []
