@@ -182,12 +182,7 @@ def _journal(desk: Desk, row: AttemptRow, event: NewEvent, before: str) -> None:
 
 
 def _trade(desk: Desk, row: AttemptRow, fills: Sequence[Fill], at: int) -> None:
-    known = row.trades
-    if known is None:
-        desk.flush()
-        rows = desk.connection.execute(desk.query["known_trades"], (row.seq,)).fetchall()
-        known = row.trades = {trade_id for (trade_id,) in rows}
-    new = []
+    known, new = desk.known_trades(row), []
     for fill in fills:
         if fill.trade_id not in known:
             known.add(fill.trade_id)

@@ -170,6 +170,13 @@ class Desk:
                 row.latency = tuple(found[28:])
         return row
 
+    def known_trades(self, row: AttemptRow) -> set[str]:
+        """Return the ids of an attempt's trades; whoever adds a trade adds its id."""
+        if row.trades is None:
+            found = self.connection.execute(self.query["known_trades"], (row.seq,)).fetchall()
+            row.trades = {trade_id for (trade_id,) in found}
+        return row.trades
+
     def position(self, trader: str, symbol: str) -> Position | None:
         try:
             return self._positions[trader, symbol]
@@ -259,7 +266,7 @@ class Desk:
             self.journal.note(event, (event.signal_id, None if row is None else row.seq, None, None))
 
     def flush(self) -> None:
-        """Write the rows that were added and changed, so that statements see them."""
+        """Write the rows that were added and changed. What changes of them after this must be noted anew."""
         pending, self._pending = self._pending, _Pending()
         many, query = self.connection.executemany, self.query
         try:
