@@ -9,6 +9,7 @@ from typing import Any, Final, TypeGuard
 
 from rich.text import Text
 from textual.content import Content
+from textual.geometry import Size
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 WIDTH_MIN: Final = 16  # cells; below that a chart says nothing
@@ -71,18 +72,18 @@ def downsample(values: Sequence[float | None], columns: int) -> list[tuple[float
 
 def chart(
     values: Sequence[float | None],
-    width: int,
-    height: int,
+    size: Size,
     *,
     scale: Scale,
     along: tuple[str, str] = ("", ""),
     palette: Palette = Palette(),
 ) -> Content:
-    """Return a line chart of `width` by `height` cells, the oldest value on the left.
+    """Return a line chart of `size` cells, the oldest value on the left.
 
     `along` is written under its left and right ends. None and NaN are passed over. Too small a space or fewer than two values
     give a sentence instead.
     """
+    width, height = size
     if width <= 0 or height <= 0:
         return Content("")
     points = downsample(values, width)

@@ -175,10 +175,12 @@ def side_cell(side: str) -> Cell:
 
 
 def signal_sign(state: str) -> Sign:
+    """Return the sign of a signal's state; one that this program does not know is shown as it is called."""
     return SIGNAL_SIGNS.get(state, Sign("?", foreign(state, 12), "$muted"))
 
 
 def attempt_sign(state: str) -> Sign:
+    """Return the sign of an attempt's state; one that this program does not know is shown as it is called."""
     return ATTEMPT_SIGNS.get(state, Sign("?", foreign(state, 12), "$muted"))
 
 

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from engine.clock import SystemClock
 from tests.support.boards import NOON, RecordingBridge
 from tui.app import Dress, EngineInside, SignalDeckApp
+from tui.panels.base import TablePanel
 from tui.screens.main import MainScreen
 
 NEVER_S = 3_600.0  # the stage ticks when it is told to
@@ -94,3 +95,22 @@ def perform(
         return app
 
     return asyncio.run(act())
+
+
+def table_of(stage: Stage, number: int) -> TablePanel:
+    """Return the table panel with this number."""
+    panel = stage.main.deck.panels[number]
+    assert isinstance(panel, TablePanel)
+    return panel
+
+
+async def select(stage: Stage, number: int, starts: str) -> str:
+    """Put the cursor of a panel on the first row whose cells hold `starts`."""
+    await stage.press(str(number))
+    if stage.main.deck.view.is_maximised:
+        await stage.press("escape")
+    table = table_of(stage, number).table
+    row = next(r for r in table.rows if any(starts in cell.text for cell in r.cells))
+    table.move_to(row.key)
+    await stage.pilot.pause()
+    return row.key

@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.geometry import Size
 
 from tui.charts import BLOCKS, Scale, chart, downsample, sparkline
 
@@ -46,13 +47,13 @@ def test_downsampling_keeps_at_most_two_points_a_column_and_the_extremes(
 
 @pytest.mark.parametrize(("width", "height"), [(44, 12), (16, 4), (100, 16), (60, 30)])
 def test_a_chart_fills_exactly_its_room(width: int, height: int) -> None:
-    lines = chart(WAVE, width, height, scale=RATE, along=("60 min ago", "now")).plain.split("\n")
+    lines = chart(WAVE, Size(width, height), scale=RATE, along=("60 min ago", "now")).plain.split("\n")
     assert len(lines) == height
     assert {len(line) for line in lines} == {width}
 
 
 def test_a_chart_has_its_ticks_its_threshold_and_its_ends() -> None:
-    drawn = chart(WAVE, 44, 12, scale=RATE, along=("60 min ago", "now"))
+    drawn = chart(WAVE, Size(44, 12), scale=RATE, along=("60 min ago", "now"))
     assert "90%" in drawn.plain
     assert "┈┈" in drawn.plain
     assert "60 min ago" in drawn.plain.split("\n")[-1]
@@ -75,7 +76,7 @@ def test_a_chart_has_its_ticks_its_threshold_and_its_ends() -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_said(shown: list[float | None], width: int, height: int, says: str) -> None:
-    drawn = chart(shown, width, height, scale=RATE).plain
+    drawn = chart(shown, Size(width, height), scale=RATE).plain
     assert says in drawn
     assert len(drawn.split("\n")) <= max(1, height)
 
@@ -83,11 +84,11 @@ def test_what_cannot_be_drawn_is_said(shown: list[float | None], width: int, hei
 @settings(max_examples=25, deadline=None)
 @given(values, st.integers(0, 80), st.integers(0, 20))
 def test_no_values_and_no_size_break_a_chart(values: list[float | None], width: int, height: int) -> None:
-    lines = chart(values, width, height, scale=RATE, along=("then", "now")).plain.split("\n")
+    lines = chart(values, Size(width, height), scale=RATE, along=("then", "now")).plain.split("\n")
     assert len(lines) <= max(1, height)
     assert all(len(line) <= max(0, width) for line in lines)
 
 
 def test_equal_values_are_a_level_line() -> None:
-    lines = chart([0.75] * 30, 40, 9, scale=RATE).plain.split("\n")
+    lines = chart([0.75] * 30, Size(40, 9), scale=RATE).plain.split("\n")
     assert sum(any("\u2800" < ch <= "\u28ff" for ch in line) for line in lines) == 1

@@ -22,18 +22,11 @@ from tests.support.boards import (
     some_facts,
     some_rows,
 )
-from tests.support.stage import Stage, perform
+from tests.support.stage import Stage, perform, table_of
 from tui.app import EngineInside
 from tui.deck import Arrangement
-from tui.panels.base import TablePanel
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
-
-
-def table_of(stage: Stage, number: int) -> TablePanel:
-    panel = stage.main.deck.panels[number]
-    assert isinstance(panel, TablePanel)
-    return panel
 
 
 @pytest.mark.parametrize("size", SIZES)

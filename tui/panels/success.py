@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -85,7 +86,7 @@ class SuccessPanel(Panel):
         facts = Content("\n").join(line.truncate(width, ellipsis=True) for line in self._facts(scene))
         values = rates(scene.board.minutes, scene.now)
         along = (f"{len(values)} min ago", "now")
-        picture = chart(values, width, height - FACT_LINES, scale=scale_for(values), along=along)
+        picture = chart(values, Size(width, height - FACT_LINES), scale=scale_for(values), along=along)
         self.query_one(ChartView).update(Content("\n").join([facts, picture]), layout=False)
 
     def brief(self, scene: Scene, width: int) -> Content:
