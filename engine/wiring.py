@@ -28,6 +28,7 @@ from engine.places import socket_path
 from engine.settings import Settings, TraderSettings
 from engine.store.sqlite import SqliteStore
 from engine.strategies.base import STRATEGIES
+from engine.workers.alert_facts import AlertGatherer, AlertSources
 from engine.workers.alerter import Alerter
 from engine.workers.analyst import Analyst, AnalystSettings
 from engine.workers.clerk import Clerk, ClerkWorld
@@ -211,10 +212,10 @@ class _Builder:
             ReconcilerWorld(
                 store, self.clock, self.chance.stream("reconciler"), settings.retry, self.tenure, self.desks,
                 freed=lambda: self.dispatcher.nudge(),
+                quarantine=self.health.quarantine,
             ),
             audit_every_s=settings.engine.reconcile_every_s,
         )  # fmt: skip
-        alerter = Alerter(store, self.situation.alert_facts, settings.alerts, self.clock)
         keeping = settings.store
         keeper = Keeper(
             store,
@@ -228,6 +229,8 @@ class _Builder:
             self.clock,
         )
         self.situation.keeper = keeper
+        told = AlertSources(self.health.states, self.situation.feed_age_s, keeper, self.watch)
+        alerter = Alerter(store, AlertGatherer(store, told, self.clock), settings.alerts, self.clock)
         clerk = Clerk(
             ClerkWorld(
                 store, self.clock, self.desks, self.reconciler, alerter, self.situation.refresh, self.health.lift,

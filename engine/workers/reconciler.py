@@ -46,7 +46,8 @@ SWEEP_S: Final = 15.0  # behind the wake-ups
 
 @dataclass(frozen=True, slots=True)
 class ReconcilerWorld:
-    """What the reconciler shares. `freed` is called when a signal may be dispatched again."""
+    """What the reconciler shares. `freed` is called when a signal may be dispatched again, `quarantine` with a
+    trader whose venue has another order than the one that was sent."""
 
     store: Store
     clock: Clock
@@ -55,6 +56,7 @@ class ReconcilerWorld:
     tenure: Tenure
     desks: Mapping[str, TraderActor]
     freed: Callable[[], None]
+    quarantine: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class Reconciler:
             return
         step = step_for_found(report, attempt.request)
         if isinstance(step, Mismatch):
+            self._world.quarantine(attempt.trader)
             await self._escalate(attempt, f"the order found does not fit: {step.text}")
             return
         nxt = self._after(await self._signal(attempt), advance_attempt(attempt.state, step))
@@ -221,6 +224,7 @@ class Reconciler:
     async def _settle_open(self, attempt: Attempt, report: OrderReport) -> None:
         step = step_for_open(report, attempt)
         if isinstance(step, Mismatch):
+            self._world.quarantine(attempt.trader)
             await self._escalate(attempt, f"the order does not fit any more: {step.text}")
             return
         if step is None:

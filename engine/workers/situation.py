@@ -4,18 +4,15 @@ heartbeat are decided on. It decides nothing itself."""
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from engine.clock import Clock
-from engine.core.alerts import AlertFacts, OpenCase
 from engine.core.board import EngineFacts, EngineState
-from engine.core.events import BreakerState, Desired, TraderState
+from engine.core.events import Desired, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
-from engine.core.order import Attempt
 from engine.core.portfolio import EngineSwitches
 from engine.core.readiness import ReadinessFacts
 from engine.core.risk import Book, Limits
@@ -32,9 +29,6 @@ from engine.workers.trader import TraderActor
 PRICE_AGE_INTERVALS: Final = 6  # a price may be this many candle intervals old, and at least PRICE_AGE_S_MIN
 PRICE_AGE_S_MIN: Final = 30.0
 DISK_STOP_BYTES: Final = 64 * 1024 * 1024  # below it nothing is sent
-WINDOW_S: Final = 300.0
-QUEUE_SPAN_S: Final = 180.0
-UNKNOWN_COUNTS_AS_FAILED_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,6 @@ class Situation:
         self.epoch = 0
         self.started_at: datetime | None = None
         self.switches = EngineSwitches()
-        self._queue: deque[tuple[datetime, int]] = deque(maxlen=400)
 
     async def refresh(self) -> None:
         """Read operators' durable wishes again."""
@@ -139,38 +132,9 @@ class Situation:
             clock_fact=parts.watch.fact,
         )
 
-    async def alert_facts(self) -> AlertFacts:
-        """Return what the alert rules look at."""
-        parts, store, now = self._parts, self._parts.store, self._parts.clock.wall()
-        minutes = await store.minutes(now - timedelta(seconds=WINDOW_S), now)
-        live, totals = await store.live_attempts(), await store.totals()
-        overdue = sum(a.state is AttemptState.UNKNOWN and _age_s(a, now) > UNKNOWN_COUNTS_AS_FAILED_S for a in live)
-        successes = sum(m.successes for m in minutes)
-        judged = successes + sum(m.failures for m in minutes) + overdue
-        due = await store.due(now, 100)
-        by_state = totals.signals_by_state
-        self._queue.append((now, by_state.get(SignalState.NEW, 0) + by_state.get(SignalState.WAITING, 0)))
-        lately = now - timedelta(seconds=QUEUE_SPAN_S)
-        health = self.keeper.store_health if self.keeper else None
-        traders = tuple(self.trader_states().values())
-        return AlertFacts(
-            now=now,
-            success_rate=successes / judged if judged else None,
-            judged=judged,
-            last_execution_at=totals.last_execution_at,
-            due=len(due),
-            oldest_due_age_s=(now - min(s.received_at for s in due)).total_seconds() if due else 0.0,
-            queue=tuple(sample for sample in self._queue if sample[0] >= lately),
-            executions=sum(m.done for m in minutes if m.at >= lately),
-            traders=traders,
-            unknown=_cases(live, AttemptState.UNKNOWN),
-            reviews=_cases(live, AttemptState.REVIEW),
-            feed_age_s=None if parts.feed.finished.is_set() else parts.feed.age_s(),
-            clock_jump_s=0.0 if parts.watch.is_sane else parts.watch.jumped_s,
-            store_error=self.keeper.store_error if self.keeper else "",
-            disk_free_bytes=health.disk_free_bytes if health else None,
-            auth_refusals=tuple((t.name, t.breaker_fact) for t in traders if t.breaker is BreakerState.FORCED_OPEN),
-        )
+    def feed_age_s(self) -> float | None:
+        """Return the feed's age in seconds, None where there is nothing to judge: a recording that has ended."""
+        return None if self._parts.feed.finished.is_set() else self._parts.feed.age_s()
 
     def facts(self) -> EngineFacts:
         """Return the engine as its heartbeat describes it."""
@@ -224,11 +188,3 @@ class Situation:
     def _disk_ok(self) -> bool:
         health = self.keeper.store_health if self.keeper else None
         return health is None or health.disk_free_bytes >= DISK_STOP_BYTES
-
-
-def _cases(attempts: list[Attempt], state: AttemptState) -> tuple[OpenCase, ...]:
-    return tuple(OpenCase(a.signal_id, a.trader, a.unknown_since or a.intent_at) for a in attempts if a.state is state)
-
-
-def _age_s(attempt: Attempt, now: datetime) -> float:
-    return (now - (attempt.unknown_since or attempt.intent_at)).total_seconds()
