@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import PERCENT_VARIABLES, PLAIN_VARIABLES, Loaded, demo_settings, load
+from engine.config import Loaded, demo_settings, load
 from engine.config_text import shown, template
 from engine.core.errors import ConfigError
 from engine.core.values import Mode
 from engine.places import CONFIG_BYTES_MAX, Named, default_db, find_db
 from engine.settings import Settings, TraderSettings, is_secret_name
 from engine.toml_lines import lines_of
+from engine.variables import PERCENT_VARIABLES, PLAIN_VARIABLES
 
 LIVE = """
 [market]

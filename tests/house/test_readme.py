@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import PERCENT_VARIABLES, PLAIN_VARIABLES
+from engine.variables import PERCENT_VARIABLES, PLAIN_VARIABLES
 from tests.support.life_picture import README, between_marks, picture
 
 

@@ -22,15 +22,20 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Leaving:
-    """One process's end. `stop_engine` must be safe in a signal handler; `engine_ended` waits at most so many seconds."""
+    """One process's end. `stop_engine` must be safe in a signal handler; `engine_ended` waits at most so many seconds.
 
-    def __init__(self, stop_engine: Callable[[], None], engine_ended: Callable[[float], bool], drain_s: float) -> None:
+    `drain_s` is asked when the end begins.
+    """
+
+    def __init__(
+        self, stop_engine: Callable[[], None], engine_ended: Callable[[float], bool], drain_s: Callable[[], float]
+    ) -> None:
         self._stop_engine, self._engine_ended, self._drain_s = stop_engine, engine_ended, drain_s
         self._over = threading.Event()
         self.on_stop: Callable[[], None] = lambda: None  # what else to end: the screen
-        self.on_hangup: Callable[[], None] | None = None  # None: as on_stop
+        self.on_hangup: Callable[[], bool] = lambda: False  # whether the engine goes on without a terminal
         self.requested = False
-        self.hung_up = False
+        self.is_detached = False
 
     def listen(self) -> None:
         """Take the signals from here on. Call it in the main thread."""
@@ -57,15 +62,13 @@ class Leaving:
         self.on_stop()
 
     def _hung_up(self, number: int, frame: FrameType | None) -> None:
-        self.hung_up = True
-        if self.on_hangup is None:
-            if not self.requested:
-                self._stopped(number, frame)
-        else:
-            self.on_hangup()
+        if self.on_hangup():
+            self.is_detached = True
+        elif not self.requested:
+            self._stopped(number, frame)
 
     def _watch(self) -> None:
-        if not self._engine_ended(self._drain_s + CLOSE_S):
+        if not self._engine_ended(self._drain_s() + CLOSE_S):
             if not self._over.is_set():
                 os._exit(Exit.CUT_SHORT)
             return

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from engine.core.errors import BadInput, ConfigError
-from engine.places import Named, default_db, find_db, make_private_folder
+from engine.places import Named, default_db, find_config, find_db, make_private_folder
+from engine.variables import sets_anything
 from tui.commands.frame import command, leave
 
 if TYPE_CHECKING:
@@ -75,23 +78,29 @@ def _need_terminal() -> None:
         raise BadInput("signaldeck", "this is no terminal to draw on", "use `signaldeck run --headless`")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
-    """What is to run, and the configuration that it came from. `pace` None is as fast as the work allows."""
+    """What is to run. `pace` None is as fast as the work allows.
 
-    loaded: Loaded
+    `is_plain_demo` says that nothing was configured at all; then the settings, which cannot be wrong, are loaded when
+    they are first asked for, after the screen is painted.
+    """
+
+    mode: Mode
     db: Path
     pace: float | None
     seed: int | None
-    until_finished: bool
+    load: Callable[[], Loaded]
+    until_finished: bool = False
+    is_plain_demo: bool = False
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        return self.load()
 
     @property
     def settings(self) -> Settings:
         return self.loaded.settings
-
-    @property
-    def mode(self) -> Mode:
-        return self.loaded.mode
 
     def plan(self) -> Plan:
         """Return it as the engine's wiring wants it. Imports the whole engine."""
@@ -102,7 +111,6 @@ class Run:
 
 def make_run(named: Named, options: DeckOptions) -> Run:
     """Return what is to run. Raises ConfigError and BadInput; makes the default folder of the store if it is missing."""
-    from engine.config import load
     from engine.core.values import Mode
 
     overrides: dict[str, object] = {}
@@ -111,20 +119,30 @@ def make_run(named: Named, options: DeckOptions) -> Run:
         overrides["market.replay.paths"] = [_existing(path) for path in options.replay]
     if options.theme:
         overrides["dashboard.theme"] = options.theme
-    loaded = load(named.config, os.environ, overrides)
+    pace = _pace(options.speed)
+    load = partial(_load, named, overrides)
+    if not overrides and not sets_anything(os.environ) and find_config(named.config, os.environ) is None:
+        return Run(Mode.DEMO, _db(named, is_replay=False), pace, options.seed, load, is_plain_demo=True)
+    loaded = load()
     is_replay = loaded.mode is Mode.REPLAY
     if is_replay and not loaded.settings.market.replay.paths:
         raise ConfigError("market.replay.paths: nothing to replay; name files with --replay")
-    pace = _pace(options.speed)
     if pace != 1.0 and loaded.mode not in {Mode.DEMO, Mode.REPLAY}:
         raise BadInput("--speed", f"in {loaded.mode} mode time passes as it does", "leave it out, or use --replay")
     return Run(
-        loaded=loaded,
+        mode=loaded.mode,
         db=_db(named, is_replay=is_replay),
         pace=pace,
         seed=options.seed,
+        load=lambda: loaded,
         until_finished=is_replay and isinstance(options, RunOptions) and options.headless,
     )
+
+
+def _load(named: Named, overrides: Mapping[str, object]) -> Loaded:
+    from engine.config import load
+
+    return load(named.config, os.environ, overrides)
 
 
 def _existing(path: Path) -> Path:

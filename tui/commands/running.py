@@ -7,6 +7,8 @@ import os
 import resource
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import SignalDeckError
@@ -25,7 +27,6 @@ SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engin
 def run(planned: Run, *, headless: bool, seconds: float | None = None) -> int:
     """Run what was planned, with or without a screen; the exit code."""
     _keep_private()
-    _start_log(planned)
     return run_headless(planned, seconds) if headless else run_dashboard(planned)
 
 
@@ -35,18 +36,13 @@ def _keep_private() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _start_log(planned: Run) -> None:
-    from engine import log
-
-    db = planned.db
-    log.start(planned.settings.log, path=db.with_name(f"{db.name}.log"), env=os.environ)
-
-
 def run_headless(planned: Run, seconds: float | None) -> int:
     """Run the engine until a signal, the end of `seconds` of this machine's time, or the recording's; the exit code."""
     from engine import log
     from engine.wiring import build
+    from tui.commands.starting import start_log
 
+    start_log(planned)
     deck = build(planned.plan())
     ended = threading.Event()
     loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -55,10 +51,9 @@ def run_headless(planned: Run, seconds: float | None) -> int:
         for loop, stop in loops:
             loop.call_soon_threadsafe(stop.set)
 
-    settings = planned.settings.engine
-    leaving = Leaving(stop_engine, ended.wait, settings.drain_s)
-    if settings.on_hangup == "detach":
-        leaving.on_hangup = lambda: None
+    leaving = Leaving(stop_engine, ended.wait, lambda: planned.settings.engine.drain_s)
+    if planned.settings.engine.on_hangup == "detach":
+        leaving.on_hangup = lambda: True
 
     def ready() -> None:
         say(f"{planned.mode} engine runs, pid {os.getpid()}, store {planned.db}")
@@ -98,17 +93,16 @@ def run_dashboard(planned: Run) -> int:
     from engine import log
 
     sys.setswitchinterval(SWITCH_S)
-    settings = planned.settings.engine
     app, engine = _make_app(planned)
-    leaving = Leaving(engine.request_stop, engine.join, settings.drain_s)
+    leaving = Leaving(engine.request_stop, engine.join, lambda: planned.settings.engine.drain_s)
     leaving.listen()
     engine.begin()
-    code = _show(app, leaving, is_detachable=settings.on_hangup == "detach")
-    if leaving.hung_up and not leaving.requested:
+    code = _show(app, leaving, is_detachable=lambda: planned.settings.engine.on_hangup == "detach")
+    if leaving.is_detached and not leaving.requested:
         while not engine.join(1.0):
             pass  # without a screen now, until a signal ends it
     leaving.request()
-    engine.join(settings.drain_s + CLOSE_S + 1.0)  # the watchdog is stricter
+    engine.join(planned.settings.engine.drain_s + CLOSE_S + 1.0)  # the watchdog is stricter
     leaving.finish()
     log.stop()
     if isinstance(engine.failure, SignalDeckError):
@@ -127,14 +121,17 @@ def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:
     speed = "max" if planned.pace is None else f"{planned.pace:g}"
     bridge = StartingBridge(operator(), Facts(planned.mode, os.getpid(), speed), SystemClock())
     engine = EngineStart(planned, bridge, lambda: bridge.on_screen(lambda: app.exit(0)))
-    dashboard = planned.settings.dashboard
-    folder = (planned.loaded.path or default_config()).parent / "themes"
-    dress = Dress(dashboard.theme, folder if folder.is_dir() else None, dashboard.refresh_s or None)
+    config = default_config() if planned.is_plain_demo else planned.loaded.path or default_config()
+    folder = config.parent / "themes"
+    dress = Dress(themes=folder if folder.is_dir() else None)
+    if not planned.is_plain_demo:
+        wanted = planned.settings.dashboard
+        dress = replace(dress, theme=wanted.theme, refresh_s=wanted.refresh_s or None)
     app = SignalDeckApp(bridge, dress, engine=EngineInside(is_there=True, trouble=lambda: engine.error))
     return app, engine
 
 
-def _show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: bool) -> int:
+def _show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: Callable[[], bool]) -> int:
     """Draw until the operator leaves or a signal comes; the screen's exit code."""
 
     def close_screen() -> None:
@@ -144,13 +141,14 @@ def _show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: bool) -> int:
             return
         loop.call_soon_threadsafe(app.exit, 0)
 
-    def lose_terminal() -> None:
+    def lose_terminal() -> bool:
+        if not is_detachable():
+            return False
         _let_go_of_terminal()
         close_screen()
+        return True
 
-    leaving.on_stop = close_screen
-    if is_detachable:
-        leaving.on_hangup = lose_terminal
+    leaving.on_stop, leaving.on_hangup = close_screen, lose_terminal
     result = app.run()
     return result if result is not None else (app.return_code or 0)
 

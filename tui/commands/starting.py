@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -161,6 +162,7 @@ class EngineStart:
     def _start(self) -> None:
         from engine.wiring import EngineThread
 
+        start_log(self._planned)
         engine = self._engine = EngineThread(self._planned.plan())
         engine.start()
         engine.wait_ready()
@@ -169,6 +171,13 @@ class EngineStart:
         self._bridge.lead_to(_bridge_to(engine, self._planned, self._bridge.operator))
         gc.freeze()  # what is there by now stays; collections need not look at it again
         engine.join()
+
+
+def start_log(planned: Run) -> None:
+    """Begin to log beside the store."""
+    from engine import log
+
+    log.start(planned.settings.log, path=planned.db.with_name(f"{planned.db.name}.log"), env=os.environ)
 
 
 def _bridge_to(engine: EngineThread, planned: Run, operator: str) -> Bridge:
