@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 CONFIG = """
 [engine]
@@ -58,8 +59,9 @@ shorting = true
 start_quote = "1000000000"
 [traders.weather]
 latency_s = 0.05
-lost_after_rate = 0.05
-lost_before_rate = 0.03
+lost_after_rate = 0.01
+lost_reads = false
+lost_before_rate = 0.01
 
 [[traders]]
 name = "south"
@@ -68,9 +70,11 @@ shorting = true
 start_quote = "1000000000"
 [traders.weather]
 latency_s = 0.02
-lost_after_rate = 0.02
+lost_after_rate = 0.01
+lost_reads = false
 """
 
+CHUNK = 8  # signals per producing process
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
 
 
@@ -100,10 +104,10 @@ class Storm:
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            threads[0].join(self.kill_every_s)
-            for thread in threads:
-                thread.join(0.01)
-            if any(thread.is_alive() for thread in threads):
+            until = time.monotonic() + self.kill_every_s
+            while time.monotonic() < until and any(thread.is_alive() for thread in threads):
+                time.sleep(0.05)
+            if time.monotonic() >= until:
                 self._kill()
                 self._start()
         self._kill()  # once more, with whatever is still on its way
@@ -134,7 +138,11 @@ class Storm:
             self.faults.append(f"SIGTERM ended with {code}")
 
     def _produce(self, number: int) -> None:
-        share = range(number, self.signals, self.producers)
+        share = list(range(number, self.signals, self.producers))
+        for first in range(0, len(share), CHUNK):
+            self._hand_in(number, share[first : first + CHUNK])
+
+    def _hand_in(self, number: int, share: Sequence[int]) -> None:
         lines = [
             json.dumps(
                 {
@@ -151,13 +159,12 @@ class Storm:
             self._command("signal", "add", "--stdin", "--wait", "120"),
             input="\n".join(lines).encode(),
             capture_output=True,
-            timeout=900,
+            timeout=300,
         )
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         if len(answers) != len(lines):
-            self.faults.append(
-                f"producer {number}: {len(answers)} answers to {len(lines)} lines, exit {done.returncode}: {done.stderr[-400:]!r}"
-            )
+            said = f"exit {done.returncode}: {done.stderr[-400:]!r}"
+            self.faults.append(f"producer {number}: {len(answers)} answers to {len(lines)} lines, {said}")
         for answer in answers:
             if answer["outcome"] in {"stored", "repeated"}:
                 self.acknowledged[answer["key"]] = answer["signal_id"]
@@ -175,7 +182,7 @@ class Storm:
                 return
         self.faults.append(f"not settled in {self.settle_s} s: {rows}")
 
-    def _read(self, path: Path, sql: str) -> list[tuple[object, ...]]:
+    def _read(self, path: Path, sql: str) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
             return connection.execute(sql).fetchall()
@@ -209,7 +216,8 @@ class Storm:
                 wrong.append(f"attempt {cid} of {sid} is {state} and the venue has an order")
         done = {sid for sid, state in stored.values() if state == "done"}
         wrong += [f"signal {sid} is done without an order" for sid in done if per_signal[sid] != 1]
-        self.states = Counter(state for _, state in stored.values())
+        self.states = Counter(str(state) for _, state in stored.values())
+        self.reasons: dict[str, int] = dict(self._read(self.db, "SELECT state || '/' || reason_code, count(*) FROM signal GROUP BY 1"))
         self.orders = sum(orders.values())
         return wrong
 
@@ -226,7 +234,7 @@ def main(words: Sequence[str] | None = None) -> int:
         wrong = storm.run()
         took = time.monotonic() - began
         print(
-            f"{len(storm.acknowledged)} acknowledged, {storm.kills} kills, {took:.0f} s; signals {dict(storm.states)}; {storm.orders} orders"
+            f"{len(storm.acknowledged)} acknowledged, {storm.kills} kills, {took:.0f} s; signals {storm.reasons}; {storm.orders} orders"
         )
         print("\n".join(wrong) or "nothing is wrong")
     return 1 if wrong else 0
