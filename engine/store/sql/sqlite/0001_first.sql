@@ -176,7 +176,7 @@ CREATE TABLE event (
 ) STRICT;
 
 CREATE INDEX event_signal ON event (signal_seq, seq) WHERE signal_seq IS NOT NULL;
-CREATE INDEX event_error ON event (seq, at) WHERE level >= 30;
+CREATE INDEX event_error ON event (seq, at, level) WHERE level >= 30;
 
 -- One row: everything up to `seq` was removed for its age; `hash` is the hash of that last row.
 CREATE TABLE journal_floor (

@@ -25,7 +25,7 @@ UPDATE writer SET clean = 1 WHERE epoch = ?
 -- name: old_signals
 SELECT seq FROM (SELECT seq, ended_at FROM signal INDEXED BY signal_state WHERE state = ? ORDER BY seq LIMIT ?)
 WHERE ended_at < ? AND seq < (SELECT max(seq) FROM signal)
-  AND seq <> coalesce((SELECT signal_seq FROM attempt ORDER BY seq DESC LIMIT 1), 0)
+  AND seq <> coalesce((SELECT signal_seq FROM attempt WHERE seq = (SELECT max(seq) FROM attempt)), 0)
 
 -- name: entomb_key
 INSERT INTO seen_key (source, key, signal_id, payload, seen_at)
