@@ -31,6 +31,7 @@ from engine.store.sqlite.rows import (
 )
 
 WINDOW: Final = timedelta(minutes=5)
+_BEGUN: Final = timedelta(microseconds=1)  # a minute that begins now has begun
 
 
 def change(connection: sqlite3.Connection) -> int:
@@ -53,7 +54,7 @@ def board(now: datetime, limits: BoardLimits, connection: sqlite3.Connection) ->
         traders=traders,
         alerts=tuple(_alerts(limits.alerts, connection)),
         errors=tuple(event_of(row) for row in _rows(connection, "errors", 2**63 - 1, limits.errors)),
-        minutes=tuple(minutes(now - timedelta(minutes=limits.minutes - 1), now + timedelta(minutes=1), connection)),
+        minutes=tuple(minutes(now - timedelta(minutes=limits.minutes - 1), now + _BEGUN, connection)),
         positions=tuple(position_of(row) for row in _rows(connection, "positions")),
         readiness=_snapshot(connection, "readiness", status_of),
     )
@@ -106,7 +107,7 @@ def _headline(
 ) -> Headline:
     since = now - WINDOW
     first = micros(since) // MINUTE_US * MINUTE_US
-    points = minutes(since, now + timedelta(minutes=1), connection)
+    points = minutes(since, now + _BEGUN, connection)
     attempts, signals = counted.attempts_by_state, counted.signals_by_state
     overdue = 0
     if attempts.get("unknown"):

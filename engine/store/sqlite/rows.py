@@ -39,6 +39,9 @@ from engine.store.sqlite.codec import (
 Row = Sequence[Any]
 
 
+PROOF_BROKEN: Final = 2  # in the column that says how a trader is quarantined; 1: for unresolved outcomes
+
+
 def signal_of(row: Row) -> Signal:
     (seq, signal_id, source, key, symbol, side, state, version, attempts, reduces, due_at, expires_at) = row[:12]
     (received_at, ended_at, code, text, trader, cancel, confidence, quantity, price, note, votes) = row[12:23]
@@ -183,7 +186,8 @@ def trader_of(row: Row) -> TraderState:
         breaker=BreakerState(breaker),
         open_until=moment_or_none(open_until),
         breaker_fact=breaker_fact,
-        quarantined=bool(quarantined),
+        quarantined=quarantined > 0,
+        proof_broken=quarantined == PROOF_BROKEN,
         in_flight=in_flight,
         latency_p50=p50,
         latency_p95=p95,
