@@ -90,7 +90,7 @@ class EngineParts:
 
     store: Store
     clock: Clock
-    ids: IdSource
+    ids: Callable[[int], IdSource]  # by the engine's start: the same seed must not draw the same ids again
     tenure: Tenure
     desks: Mapping[str, TraderActor]
     feed: Feed
@@ -119,6 +119,7 @@ class Engine:
 
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
+        self._ids = parts.ids(0)
         parts.crew.on_failure = self._fail
         self._failed = asyncio.Event()
         self.failure: BaseException | None = None
@@ -160,6 +161,7 @@ class Engine:
             await parts.before_open()
         opened = await parts.store.open(now=parts.clock.wall())
         parts.tenure.begin(opened.epoch, opened.store_uuid)
+        self._ids = parts.ids(opened.epoch)
         parts.situation.epoch, parts.situation.started_at = opened.epoch, parts.clock.today()
         await parts.store.declare_traders(parts.traders)
         parts.pipeline.logger = ExecutionLogger(await parts.store.totals())
@@ -210,9 +212,7 @@ class Engine:
         refused: list[NewEvent] = []
         for raw in requests:
             try:
-                good.append(
-                    new_signal(raw, self._parts.signal_ttl_s, now, self._parts.ids, self._parts.reserved_sources)
-                )
+                good.append(new_signal(raw, self._parts.signal_ttl_s, now, self._ids, self._parts.reserved_sources))
                 answers.append(None)
             except BadInput as problem:
                 text = clean(str(problem))

@@ -242,7 +242,7 @@ class _Builder:
             store, self.pipeline, self.situation, crew, self.clock, sweep_s=settings.engine.sweep_every_s
         )
         return EngineParts(
-            store, self.clock, self.chance.stream("signals/outside"), self.tenure, self.desks, self.feed, self.analyst,
+            store, self.clock, lambda epoch: self.chance.stream(f"signals/{epoch}"), self.tenure, self.desks, self.feed, self.analyst,
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
             others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch},
             traders={t.name: t.exchange for t in settings.traders if t.enabled},

@@ -209,6 +209,7 @@ class TraderState:
     open_until: datetime | None = None
     breaker_fact: str = ""
     quarantined: bool = False
+    proof_broken: bool = False  # the quarantine is for an order that should not be: only an operator lifts it
     in_flight: int = 0
     latency_p50: float | None = None
     latency_p95: float | None = None

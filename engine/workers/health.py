@@ -97,8 +97,7 @@ class TraderHealthChecker:
                 continue
             if row.breaker is BreakerState.FORCED_OPEN:
                 self._traders[name].exchange.force_open(row.breaker_fact)
-            # Too few unresolved outcomes to explain it: then it stands for a broken proof.
-            chart.proof_broken = row.quarantined and chart.unresolved < self._settings.quarantine_after
+            chart.proof_broken = row.proof_broken
             # Health is found out anew; what the last engine saw of it is no news.
             chart.written = replace(row, health=Health.UNCHECKED, health_since=None)
 
@@ -260,6 +259,7 @@ class TraderHealthChecker:
             open_until=port.exchange.open_until,
             breaker_fact=port.exchange.breaker_fact,
             quarantined=chart.proof_broken or crowded,
+            proof_broken=chart.proof_broken,
             in_flight=port.in_flight,
             latency_p50=port.exchange.latency(0.5),
             latency_p95=port.exchange.latency(0.95),

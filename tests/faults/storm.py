@@ -47,7 +47,7 @@ trades_per_hour_max = 1000000
 trades_per_day_max = 10000000
 stop_loss = 0
 take_profit = 0
-cost_max = 1000000
+cost_max = 10000000
 
 [log]
 level = "warning"
@@ -148,7 +148,7 @@ class Storm:
                 {
                     "symbol": SYMBOLS[n % 4],
                     "side": "buy" if n % 3 else "sell",
-                    "quantity": "0.01",
+                    "quantity": "1",
                     "key": f"k{n}",
                     "source": f"p{number}",
                 }
@@ -217,7 +217,9 @@ class Storm:
         done = {sid for sid, state in stored.values() if state == "done"}
         wrong += [f"signal {sid} is done without an order" for sid in done if per_signal[sid] != 1]
         self.states = Counter(str(state) for _, state in stored.values())
-        self.reasons: dict[str, int] = dict(self._read(self.db, "SELECT state || '/' || reason_code, count(*) FROM signal GROUP BY 1"))
+        self.reasons: dict[str, int] = dict(
+            self._read(self.db, "SELECT state || '/' || reason_code, count(*) FROM signal GROUP BY 1")
+        )
         self.orders = sum(orders.values())
         return wrong
 

@@ -39,7 +39,9 @@ def test_a_signal_handed_in_becomes_one_order_and_its_story_tells_every_step(db:
             kinds = [e.kind for e in story.events]
             assert kinds.index(EventKind.RECEIVED) < kinds.index(EventKind.INTENT) < kinds.index(EventKind.ATTEMPT)
             intent = next(e for e in story.events if e.kind is EventKind.INTENT)
-            assert {row["rule"] for row in intent.detail["answers"]} >= {"is_fresh", "is_confident"}  # type: ignore[attr-defined]
+            answers = intent.detail["answers"]
+            assert isinstance(answers, list)
+            assert {row["rule"] for row in answers} >= {"is_fresh", "is_confident"}
             assert await orders_of(running, taken.signal_id) == 1
 
     live(play())
@@ -297,5 +299,18 @@ def test_a_half_open_breaker_lets_exactly_one_order_through(db: Path) -> None:
             totals = await running.engine.store.totals()
             assert max(booked.values()) == 1
             assert totals.signals_by_state.get("done", 0) == 40, totals.signals_by_state
+
+    live(play())
+
+
+def test_the_same_seed_draws_no_signal_id_twice_on_one_store(db: Path) -> None:
+    async def play() -> None:
+        ids = set()
+        for key in ("a", "b", "c"):
+            async with a_running(db, seed=4) as running:
+                taken = await running.hand_in(key=key)
+                assert taken.outcome == "stored"
+                ids.add(taken.signal_id)
+        assert len(ids) == 3
 
     live(play())
