@@ -217,7 +217,7 @@ def test_what_watchers_say_of_a_trader_never_touches_the_operators_wish(kind: st
         await stage.store.set_desired("north", Desired.PAUSE, "ada", "lunch", NOW)
         said = TraderState(
             "north", "paper", Desired.RUN, health=Health.DOWN, health_since=NOW, health_fact="no answer",
-            breaker=BreakerState.OPEN, open_until=LATER, breaker_fact="5 of 5", quarantined=True, latency_p50=0.1,
+            breaker=BreakerState.OPEN, open_until=LATER, breaker_fact="5 of 5", quarantined=True, proof_broken=True, latency_p50=0.1,
         )  # fmt: skip
         await stage.store.note_health([TraderHealth(said, (an_event("north is down", trader="north"),))])
         store = await stage.turn()

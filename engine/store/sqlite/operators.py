@@ -11,7 +11,7 @@ from engine.core.events import Alert, Desired, EventKind, NewEvent
 from engine.store.base import TraderHealth
 from engine.store.sqlite.codec import micros, micros_or_none, to_json
 from engine.store.sqlite.desk import Desk
-from engine.store.sqlite.rows import PROOF_BROKEN, command_of
+from engine.store.sqlite.rows import command_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def note_health(desk: Desk, notes: Sequence[TraderHealth]) -> None:
         given = (
             *(state.name, state.exchange, state.health.value, micros_or_none(state.health_since), state.health_fact),
             *(state.breaker.value, micros_or_none(state.open_until), state.breaker_fact),
-            PROOF_BROKEN if state.proof_broken else int(state.quarantined),
+            *(int(state.quarantined), int(state.proof_broken)),
             *(state.latency_p50, state.latency_p95),
         )
         desk.connection.execute(desk.query["note_health"], given)

@@ -39,9 +39,6 @@ from engine.store.sqlite.codec import (
 Row = Sequence[Any]
 
 
-PROOF_BROKEN: Final = 2  # in the column that says how a trader is quarantined; 1: for unresolved outcomes
-
-
 def signal_of(row: Row) -> Signal:
     (seq, signal_id, source, key, symbol, side, state, version, attempts, reduces, due_at, expires_at) = row[:12]
     (received_at, ended_at, code, text, trader, cancel, confidence, quantity, price, note, votes) = row[12:23]
@@ -172,7 +169,7 @@ def event_of(row: Row) -> Event:
 def trader_of(row: Row) -> TraderState:
     """Return a trader; its row ends with orders in flight, attempts and successes."""
     (name, exchange, _, desired, desired_by, desired_at, why, health, health_since, health_fact) = row[:10]
-    (breaker, open_until, breaker_fact, quarantined, p50, p95, in_flight, attempts, successes) = row[10:]
+    (breaker, open_until, breaker_fact, quarantined, proof_broken, p50, p95, in_flight, attempts, successes) = row[10:]
     return TraderState(
         name=name,
         exchange=exchange,
@@ -187,7 +184,7 @@ def trader_of(row: Row) -> TraderState:
         open_until=moment_or_none(open_until),
         breaker_fact=breaker_fact,
         quarantined=quarantined > 0,
-        proof_broken=quarantined == PROOF_BROKEN,
+        proof_broken=bool(proof_broken),
         in_flight=in_flight,
         latency_p50=p50,
         latency_p95=p95,

@@ -200,6 +200,7 @@ CREATE TABLE trader (
   open_until INTEGER,
   breaker_fact TEXT NOT NULL,
   quarantined INTEGER NOT NULL,
+  proof_broken INTEGER NOT NULL DEFAULT 0,
   latency_p50 REAL,
   latency_p95 REAL
 ) STRICT, WITHOUT ROWID;
