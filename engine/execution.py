@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from engine.core.backoff import RetryPolicy
+from engine.core.backoff import Dice, RetryPolicy
 from engine.core.board import Totals
 from engine.core.errors import ExecutionError
 from engine.core.events import Route, Signal, TraderState, Verdict
@@ -124,11 +124,12 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """Limits of the gate, the retry policy, and the tenure from which client order ids are derived."""
+    """Limits of the gate, the retry policy, the tenure from which client order ids are derived, and jitter's chance."""
 
     limits: Limits
     retry: RetryPolicy
     tenure: Tenure
+    chance: Dice
 
 
 class ExecutionLogger:

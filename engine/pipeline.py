@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.clock import Clock
-from engine.core.backoff import Dice, full_jitter
+from engine.core.backoff import full_jitter
 from engine.core.board import ExecutionStatus, Totals
 from engine.core.errors import NoSignalsAvailable, SignalExpired, TraderUnavailable
 from engine.core.events import Answer, Considered, EventKind, Level, NewEvent, Route, Signal, Verdict
@@ -41,11 +41,14 @@ class OrderExecutionPipeline:
         around: Surroundings,
         settings: PipelineSettings,
         clock: Clock,
-        chance: Dice,
     ) -> None:
         self._store, self._desks, self._around = store, desks, around
-        self._settings, self._clock, self._chance = settings, clock, chance
+        self._settings, self._clock = settings, clock
         self.logger = ExecutionLogger(Totals())
+
+    async def gather(self) -> Book:
+        """Return everything that a round of decisions looks at."""
+        return await self._around.book(self._clock.wall())
 
     async def diagnose_execution_readiness(self) -> ExecutionStatus:
         """Ask every gate between a candle and a fill, now."""
@@ -58,7 +61,7 @@ class OrderExecutionPipeline:
         """
         if signal is None:
             return ExecutionResult("", Verdict(()), error=NoSignalsAvailable())
-        book = await self._around.book(self._clock.wall())
+        book = await self.gather()
         plan = await self.plan(signal, book)
         applied = await self.commit([plan])
         result = (
@@ -82,7 +85,7 @@ class OrderExecutionPipeline:
         verdict = judge(signal, book, self._settings.limits, now)
         objection = verdict.objection
         if objection is not None:
-            return self._held(signal, verdict, objection, now)
+            return self._held(signal, verdict, objection)
         signal = with_exit_marked(signal, book.holdings)
         tried = await self._tried(signal)
         way, sized = self._place(signal, book, tried, now)
@@ -95,9 +98,9 @@ class OrderExecutionPipeline:
                 lifts=sized.code == "no_funds",  # money comes back with the next exit; a size stays as it is
                 code=sized.code,
             )
-            return self._held(signal, Verdict((*verdict.answers, answer)), answer, now, way)
+            return self._held(signal, Verdict((*verdict.answers, answer)), answer, way)
         if way.trader is None or sized is None:
-            return self._unrouted(signal, verdict, way, now)
+            return self._unrouted(signal, verdict, way)
         desk = self._desks[way.trader]
         waiting = max(0.0, (now - signal.received_at).total_seconds())
         intent = self._intent(
@@ -191,14 +194,8 @@ class OrderExecutionPipeline:
         # The gate lets an exit pass without a price; its size is what is held, whatever it is worth.
         market = quote.price if quote is not None else held.entry_price if held is not None else Decimal(0)
         price = signal.price or market
-        return size(
-            signal,
-            desk.rules[signal.symbol],
-            price,
-            desk.funds(signal.symbol, market),
-            held.quantity if held else Decimal(0),
-            self._settings.limits,
-        )
+        funds = replace(desk.funds(signal.symbol, market), holding=held.quantity if held else Decimal(0))
+        return size(signal, desk.rules[signal.symbol], price, funds, self._settings.limits)
 
     def _intent(self, signal: Signal, verdict: Verdict, way: Route, sized: Sized, latency: Latency) -> Intent:
         assert way.trader is not None, "routed"
@@ -245,9 +242,7 @@ class OrderExecutionPipeline:
         )
         return Intent(signal.id, signal.version, n, way.trader, request, now, latency, (event,))
 
-    def _held(
-        self, signal: Signal, verdict: Verdict, objection: Answer, now: datetime, way: Route | None = None
-    ) -> Plan:
+    def _held(self, signal: Signal, verdict: Verdict, objection: Answer, way: Route | None = None) -> Plan:
         error = error_for(objection, signal)
         if isinstance(error, SignalExpired):
             step = SignalStep.EXPIRE
@@ -256,9 +251,9 @@ class OrderExecutionPipeline:
         reason = Reason(objection.code or objection.rule, objection.fact)
         if step is SignalStep.EXPIRE and signal.state is SignalState.WAITING and signal.reason.text:
             reason = Reason(reason.code, f"{reason.text}; until then: {signal.reason.text}")
-        return Plan(signal, verdict, way, move=self._move(signal, step, reason, verdict, way, now), error=error)
+        return Plan(signal, verdict, way, move=self._move(signal, step, reason, verdict, way), error=error)
 
-    def _unrouted(self, signal: Signal, verdict: Verdict, way: Route, now: datetime) -> Plan:
+    def _unrouted(self, signal: Signal, verdict: Verdict, way: Route) -> Plan:
         passed = "; ".join(f"{c.trader}: {c.why}" for c in way.considered) or "no trader is configured"
         error = TraderUnavailable(None, passed)
         if way.considered and all(c.code == "no_slot" for c in way.considered):
@@ -270,15 +265,20 @@ class OrderExecutionPipeline:
         if signal.attempts and not lifts:
             code = "attempts_used_up" if code == "no_trader" else code
         return Plan(
-            signal, verdict, way, move=self._move(signal, step, Reason(code, passed), verdict, way, now), error=error
+            signal, verdict, way, move=self._move(signal, step, Reason(code, passed), verdict, way), error=error
         )
 
     def _move(
-        self, signal: Signal, step: SignalStep, reason: Reason, verdict: Verdict, way: Route | None, now: datetime
+        self, signal: Signal, step: SignalStep, reason: Reason, verdict: Verdict, way: Route | None
     ) -> SignalMove:
+        now = self._clock.wall()
         again = None
         if step is SignalStep.POSTPONE:
-            pause = full_jitter(3, self._settings.retry.base_s, LOOK_AGAIN_S, self._chance) if way else LOOK_AGAIN_S
+            pause = (
+                full_jitter(3, self._settings.retry.base_s, LOOK_AGAIN_S, self._settings.chance)
+                if way
+                else LOOK_AGAIN_S
+            )
             again = min(now + timedelta(seconds=max(1.0, pause)), signal.expires_at)
         repeats = (
             step is SignalStep.POSTPONE and signal.state is SignalState.WAITING and signal.reason.code == reason.code

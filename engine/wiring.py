@@ -123,9 +123,8 @@ class _Builder:
             self.store,
             self.desks,
             self.situation,
-            PipelineSettings(settings.limits, settings.retry, self.tenure),
+            PipelineSettings(settings.limits, settings.retry, self.tenure, self.chance.stream("pipeline")),
             self.clock,
-            self.chance.stream("pipeline"),
         )
         engine = Engine(self._parts(source, around))
         return Deck(plan, engine, ControlServer(engine, socket_path(plan.db)), self.clock, run_on(plan.pace))
@@ -238,9 +237,7 @@ class _Builder:
             )
         )  # fmt: skip
         crew = Crew(self.pipeline)
-        self.dispatcher = Dispatcher(
-            store, self.pipeline, self.situation, crew, self.clock, sweep_s=settings.engine.sweep_every_s
-        )
+        self.dispatcher = Dispatcher(store, self.pipeline, crew, self.clock, sweep_s=settings.engine.sweep_every_s)
         return EngineParts(
             store, self.clock, lambda epoch: self.chance.stream(f"signals/{epoch}"), self.tenure, self.desks, self.feed, self.analyst,
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,

@@ -38,14 +38,23 @@ class Next:
     due_at: datetime | None = None
 
 
-def after_attempt(
-    signal: Signal, ended: AttemptState, cause: Exception | None, policy: RetryPolicy, now: datetime, chance: Dice
-) -> Next | None:
-    """Return what the signal does once its attempt is in `ended`; None while that is a live state.
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where an attempt has come to, and the error behind it where there was one.
 
-    `signal.attempts` counts the attempt that ended. `cause` is the error behind it, where there was one: a refusal
-    without a cause is taken as the venue's judgement of the order itself, which no other trader would mend.
+    A refusal without a cause is taken as the venue's judgement of the order itself, which no other trader would mend.
     """
+
+    state: AttemptState
+    cause: Exception | None = None
+
+
+def after_attempt(signal: Signal, end: End, policy: RetryPolicy, now: datetime, chance: Dice) -> Next | None:
+    """Return what the signal does once its attempt has come to `end`; None while that is a live state.
+
+    `signal.attempts` counts the attempt that ended.
+    """
+    ended, cause = end.state, end.cause
     if ended in LIVE_ATTEMPTS:
         return None
     n, why = signal.attempts, f": {cause}" if cause is not None else ""

@@ -20,10 +20,14 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_DOWN)  # wide enough for any qua
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """An account's money in the symbol's quote: what can be spent, and what all of it is worth. None is unknown."""
+    """An account's money in the symbol's quote: what can be spent, and what all of it is worth. None is unknown.
+
+    `holding` is its signed position in the symbol's base.
+    """
 
     free: Decimal | None
     portfolio: Decimal | None
+    holding: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,13 @@ class _Wish:
     explicit: bool = False
 
 
-def size(signal: Signal, rules: SymbolRules, price: Decimal, funds: Funds, holding: Decimal, limits: Limits) -> Sized:
-    """Return how much to order at `price` (in quote, above 0) on an account that holds `holding` (signed).
+def size(signal: Signal, rules: SymbolRules, price: Decimal, funds: Funds, limits: Limits) -> Sized:
+    """Return how much to order at `price` (in quote, above 0) on an account with `funds`.
 
     An explicit quantity wins. An exit takes the holding. Else it is the configured fraction of the portfolio, or the
     default quantity where the portfolio's worth is unknown, cut to what is free. Raises Unsizable.
     """
-    wish = _wish(signal, price, funds, holding, limits)
+    wish = _wish(signal, price, funds, limits)
     if not wish.exits:
         wish = _bounded(wish, signal.side, price, funds, limits)
     quantity = on_step(wish.quantity, rules.quantity_step)
@@ -94,7 +98,8 @@ def on_step(amount: Decimal, step: Decimal) -> Decimal:
     return _EXACT.multiply(_EXACT.divide_int(amount, step), step)
 
 
-def _wish(signal: Signal, price: Decimal, funds: Funds, holding: Decimal, limits: Limits) -> _Wish:
+def _wish(signal: Signal, price: Decimal, funds: Funds, limits: Limits) -> _Wish:
+    holding = funds.holding
     held = max(Decimal(0), -holding * signal.side.sign)
     asked = signal.quantity
     if signal.reduces or (asked is None and held > 0):

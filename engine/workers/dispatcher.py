@@ -13,7 +13,7 @@ from engine.core.lifecycle import SignalState, SignalStep
 from engine.core.risk import Book
 from engine.core.text import clean
 from engine.core.values import Reason
-from engine.execution import Plan, Surroundings
+from engine.execution import Plan
 from engine.log import logger
 from engine.pipeline import OrderExecutionPipeline
 from engine.store.base import Applied, SignalMove, Store
@@ -41,13 +41,12 @@ class Dispatcher:
         self,
         store: Store,
         pipeline: OrderExecutionPipeline,
-        around: Surroundings,
         crew: Crew,
         clock: Clock,
         *,
         sweep_s: float = 30.0,
     ) -> None:
-        self._store, self._pipeline, self._around, self._crew, self._clock = store, pipeline, around, crew, clock
+        self._store, self._pipeline, self._crew, self._clock = store, pipeline, crew, clock
         self._sweep_s = sweep_s
         self._woken = asyncio.Event()
         self._crashes: dict[str, int] = {}
@@ -81,7 +80,7 @@ class Dispatcher:
             signals = [s for s in signals if s.due_at <= now or s.attempts == 0]
         if not signals:
             return 0
-        plans = await self._decide(signals, await self._around.book(now))
+        plans = await self._decide(signals, await self._pipeline.gather())
         applied = await self._pipeline.commit(plans)
         committed_s = self._clock.elapsed()
         for plan, result in zip(plans, applied, strict=True):

@@ -22,6 +22,7 @@ from engine.core.lifecycle import AttemptState, AttemptStep, SignalStep, advance
 from engine.core.order import Attempt, Latency, OrderReport, OrderStatus
 from engine.core.reconcile import (
     Asked,
+    End,
     Evidence,
     Found,
     Mismatch,
@@ -305,7 +306,7 @@ class Reconciler:
 
     def _after(self, signal: Signal, state: AttemptState) -> Next | None:
         world = self._world
-        return after_attempt(signal, state, None, world.retry, world.clock.wall(), world.chance)
+        return after_attempt(signal, End(state), world.retry, world.clock.wall(), world.chance)
 
     async def _signal(self, attempt: Attempt) -> Signal:
         signal = await self._world.store.signal(attempt.signal_id)

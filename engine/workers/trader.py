@@ -15,7 +15,7 @@ from engine.core.errors import Doubtful, ExchangeError, ExecutionError, Refused,
 from engine.core.events import EventKind, Level, NewEvent
 from engine.core.lifecycle import AttemptState, AttemptStep, advance_attempt
 from engine.core.order import Latency, OrderReport
-from engine.core.reconcile import after_attempt, step_for_answer
+from engine.core.reconcile import End, after_attempt, step_for_answer
 from engine.core.sizing import Funds
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import PriceTaker
@@ -43,6 +43,14 @@ class TraderWorld:
     freed: Callable[[], None]
     failed: Callable[[str, ExchangeError], None]
     left: Callable[[datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What came back: the venue's word, or the error; exactly one of them."""
+
+    report: OrderReport | None
+    error: ExchangeError | None
 
 
 class TraderActor:
@@ -136,28 +144,20 @@ class TraderActor:
         """
         clock = self._world.clock
         handed_s, sent_at = clock.elapsed(), clock.wall()
-        report: OrderReport | None = None
-        error: ExchangeError | None = None
         try:
-            report = await self.exchange.place(ticket.intent.request)
+            reply = _Reply(await self.exchange.place(ticket.intent.request), None)
         except ExchangeError as failure:
-            error = failure
+            reply = _Reply(None, failure)
         except asyncio.CancelledError:
-            error = Doubtful(self.name, "the engine stopped while the answer was awaited")
-            await asyncio.shield(self._settle(ticket, None, error, handed_s, sent_at))
+            reply = _Reply(None, Doubtful(self.name, "the engine stopped while the answer was awaited"))
+            await asyncio.shield(self._settle(ticket, reply, handed_s, sent_at))
             raise
         finally:
             self.release()
-        return await asyncio.shield(self._settle(ticket, report, error, handed_s, sent_at))
+        return await asyncio.shield(self._settle(ticket, reply, handed_s, sent_at))
 
-    async def _settle(
-        self,
-        ticket: Ticket,
-        report: OrderReport | None,
-        error: ExchangeError | None,
-        handed_s: float,
-        sent_at: datetime,
-    ) -> Outcome:
+    async def _settle(self, ticket: Ticket, reply: _Reply, handed_s: float, sent_at: datetime) -> Outcome:
+        report, error = reply.report, reply.error
         clock, intent = self._world.clock, ticket.intent
         step = step_for_answer(report, intent.request) if report is not None else _step_for(error)
         acknowledged = clock.elapsed() - handed_s if report is not None else None
@@ -169,7 +169,7 @@ class TraderActor:
         )
         if error is not None:
             self._world.failed(self.name, error)
-        move = self._move(ticket, step, report, error, latency, sent_at)
+        move = self._move(ticket, step, reply, latency, sent_at)
         await self._write(move)
         if move.next_probe_at is not None:
             self._world.left(move.next_probe_at)
@@ -178,17 +178,14 @@ class TraderActor:
         return Outcome(move_to(step), error, latency)
 
     def _move(
-        self,
-        ticket: Ticket,
-        step: AttemptStep,
-        report: OrderReport | None,
-        error: ExecutionError | None,
-        latency: Latency,
-        sent_at: datetime,
+        self, ticket: Ticket, step: AttemptStep, reply: _Reply, latency: Latency, sent_at: datetime
     ) -> AttemptMove:
+        report, error = reply.report, reply.error
         world, intent = self._world, ticket.intent
         now, state = world.clock.wall(), move_to(step)
-        nxt = after_attempt(replace(ticket.signal, attempts=intent.n), state, error, world.retry, now, world.chance)
+        nxt = after_attempt(
+            replace(ticket.signal, attempts=intent.n), End(state, error), world.retry, now, world.chance
+        )
         text = _sentence(self.name, intent.n, state, report, error)
         event = NewEvent(
             EventKind.ATTEMPT,

@@ -23,7 +23,7 @@ from engine.core.lifecycle import (
     advance_signal,
 )
 from engine.core.order import OrderStatus
-from engine.core.reconcile import Mismatch, Next, after_attempt, step_for_answer, step_for_found, step_for_open
+from engine.core.reconcile import End, Mismatch, Next, after_attempt, step_for_answer, step_for_found, step_for_open
 from engine.core.values import Side
 from tests.core.cases import a_kept_signal, a_report, an_attempt
 from tests.support.builders import NOW, a_fill
@@ -34,7 +34,9 @@ REQUEST = an_attempt().request
 
 def _after(ended: AttemptState, cause: Exception | None = None, now: float = 1.0, **given: Any) -> Next:
     signal = a_kept_signal(**{"state": SignalState.EXECUTING, "attempts": 1, **given})
-    found = after_attempt(signal, ended, cause, POLICY, NOW + timedelta(seconds=now), SeededChance(7).stream("retries"))
+    found = after_attempt(
+        signal, End(ended, cause), POLICY, NOW + timedelta(seconds=now), SeededChance(7).stream("retries")
+    )
     assert found is not None
     return found
 
@@ -43,7 +45,7 @@ def _after(ended: AttemptState, cause: Exception | None = None, now: float = 1.0
 def test_a_signal_takes_no_step_while_its_attempt_may_be_an_order(ended: AttemptState) -> None:
     signal = a_kept_signal(attempts=3, cancel_requested=True, expires_at=NOW)
     assert (
-        after_attempt(signal, ended, None, POLICY, NOW + timedelta(hours=1), SeededChance(7).stream("retries")) is None
+        after_attempt(signal, End(ended), POLICY, NOW + timedelta(hours=1), SeededChance(7).stream("retries")) is None
     )
 
 

@@ -20,7 +20,7 @@ NOTHING = Decimal(0)
 
 
 def _size(signal: Signal, funds: Funds = RICH, holding: Decimal = NOTHING, limits: Limits = LIMITS) -> Sized:
-    return size(signal, RULES, PRICE, funds, holding, limits)
+    return size(signal, RULES, PRICE, replace(funds, holding=holding), limits)
 
 
 def _code(signal: Signal, funds: Funds = RICH, holding: Decimal = NOTHING, limits: Limits = LIMITS) -> str:
@@ -70,7 +70,7 @@ def test_what_falls_below_a_minimum_is_refused_and_never_raised() -> None:
     assert _code(a_kept_signal(), Funds(None, Decimal("0.1"))) == "below_minimum"
     assert _code(a_kept_signal(quantity=Decimal("0.1")), limits=Limits(quantity_min=Decimal("0.2"))) == "below_minimum"
     with pytest.raises(Unsizable, match=r"0\.0002 at 20000 costs 4, below the minimum 5"):
-        size(a_kept_signal(quantity=Decimal("0.0002")), RULES, Decimal(20_000), RICH, NOTHING, LIMITS)
+        size(a_kept_signal(quantity=Decimal("0.0002")), RULES, Decimal(20_000), RICH, LIMITS)
 
 
 def test_a_quantity_at_every_minimum_passes() -> None:
@@ -108,7 +108,7 @@ def test_an_entry_is_on_the_step_and_never_exceeds_funds_or_request(
 ) -> None:
     rules = replace(RULES, quantity_step=step)
     try:
-        sized = size(a_kept_signal(quantity=asked), rules, price, Funds(free, portfolio), NOTHING, LIMITS)
+        sized = size(a_kept_signal(quantity=asked), rules, price, Funds(free, portfolio), LIMITS)
     except Unsizable:
         return
     assert sized.quantity % step == 0
@@ -122,7 +122,7 @@ def test_an_entry_is_on_the_step_and_never_exceeds_funds_or_request(
 def test_an_exit_never_exceeds_the_holding(step: Decimal, holding: Decimal, asked: Decimal | None) -> None:
     signal = a_kept_signal(side=Side.SELL, reduces=True, quantity=asked)
     try:
-        sized = size(signal, replace(RULES, quantity_step=step), PRICE, RICH, holding, LIMITS)
+        sized = size(signal, replace(RULES, quantity_step=step), PRICE, replace(RICH, holding=holding), LIMITS)
     except Unsizable:
         return
     assert sized.quantity <= min(holding, asked or holding)
