@@ -68,10 +68,11 @@ def _force(connection: sqlite3.Connection, table: str, changes: dict[str, object
     guards = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table,)
     ).fetchall()
-    for name, _ in guards:
-        connection.execute(f"DROP TRIGGER {name}")
-    assignments = ", ".join(f"{column} = ?" for column in changes)
-    connection.execute(f"UPDATE {table} SET {assignments}", tuple(changes.values()))
+    drops = [f"DROP TRIGGER {name}" for name, _ in guards]
+    for drop in drops:
+        connection.execute(drop)
+    update = f"UPDATE {table} SET " + ", ".join(f"{column} = ?" for column in changes)
+    connection.execute(update, tuple(changes.values()))
     for _, sql in guards:
         connection.execute(sql)
 
@@ -150,7 +151,8 @@ def test_numbers_and_texts_keep_to_their_columns(database: sqlite3.Connection) -
 @pytest.mark.parametrize("name", sorted(named_queries()))
 def test_no_query_reads_more_of_a_growing_table_than_it_must(database: sqlite3.Connection, name: str) -> None:
     sql = named_queries()[name]
-    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", _anything(sql))]
+    question = f"EXPLAIN QUERY PLAN {sql}"
+    plan = [row[3] for row in database.execute(question, _anything(sql))]
     scans = [step.removeprefix("SCAN ") for step in plan if step.startswith("SCAN ")]
     for scan in scans:
         if scan.split(" ")[0] in GROWING and name in WHOLE:

@@ -122,9 +122,9 @@ def test_turning_every_vote_around_turns_the_side_and_nothing_else(votes: list[V
 
 @given(st.data(), some_votes())
 @settings(deadline=None)
-def test_the_order_of_the_votes_does_not_matter(data: st.DataObject, votes: list[Vote]) -> None:
+def test_the_order_of_the_votes_does_not_matter(drawn: st.DataObject, votes: list[Vote]) -> None:
     combined = combine(votes)
-    shuffled = combine(data.draw(st.permutations(votes)))
+    shuffled = combine(drawn.draw(st.permutations(votes)))
     assert (combined is None) == (shuffled is None)
     if combined is not None and shuffled is not None:
         assert replace(shuffled, votes=combined.votes) == combined

@@ -64,7 +64,7 @@ class Shell:
                 code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
         return Ran(code, out.getvalue(), err.getvalue())
 
-    def process(self, *arguments: str | Path, stdin: str | bytes = "", timeout: float = 60) -> Ran:
+    def as_child(self, *arguments: str | Path, stdin: str | bytes = "", timeout: float = 60) -> Ran:
         """Run a command as a process of its own, to its end."""
         raw = stdin.encode() if isinstance(stdin, str) else stdin
         ran = subprocess.run(self._words(*arguments), input=raw, capture_output=True, env=self.env, timeout=timeout)

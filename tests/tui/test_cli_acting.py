@@ -62,7 +62,7 @@ def test_lines_are_answered_in_order_and_bad_ones_are_passed_over(tmp_path: Path
         a_line("d"),
     ]
     with a_listening_desk(socket_path(db)) as desk:
-        ran = a_shell(tmp_path).process("signal", "add", "--stdin", "--db", db, stdin="\n".join(lines))
+        ran = a_shell(tmp_path).as_child("signal", "add", "--stdin", "--db", db, stdin="\n".join(lines))
     assert ran.code == 4
     assert [(r["line"], r["outcome"]) for r in ran.rows] == [
         (1, "stored"), (2, "refused"), (3, "repeated"), (4, "refused"), (5, "refused"), (6, "refused"), (7, "stored"),
@@ -74,7 +74,7 @@ def test_many_lines_arrive_whole_and_options_fill_in_what_they_leave_out(tmp_pat
     db = tmp_path / "x.sqlite"
     text = "".join(a_line(f"k{n}", **({"source": "own"} if n % 2 else {})) + "\n" for n in range(3_000))
     with a_listening_desk(socket_path(db)) as desk:
-        ran = a_shell(tmp_path).process(
+        ran = a_shell(tmp_path).as_child(
             "signal", "add", "--stdin", "--source", "feed", "--ttl", "9", "--db", db, stdin=text
         )
     assert ran.code == 0

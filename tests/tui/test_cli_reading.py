@@ -25,7 +25,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the demo once, as fast as it goes, until there is something of everything to read."""
     home = tmp_path_factory.mktemp("home")
-    ran = a_shell(home).process(
+    ran = a_shell(home).as_child(
         "run", "--headless", "--for", "3", "--speed", "max", "--seed", "7", "--db", home / "x.sqlite"
     )
     assert ran.code == 0, ran.err

@@ -113,7 +113,7 @@ def test_acting_without_an_engine_ends_with_three(tmp_path: Path, words: str) ->
 
 
 def test_a_dashboard_without_a_terminal_says_what_to_run_instead(tmp_path: Path) -> None:
-    ran = a_shell(tmp_path).process()
+    ran = a_shell(tmp_path).as_child()
     assert ran.code == 2
     assert "--headless" in ran.err
 

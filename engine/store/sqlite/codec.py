@@ -27,6 +27,8 @@ def micros(at: datetime) -> int:
 
 
 def micros_or_none(at: datetime | None) -> int | None:
+    """Return whole microseconds since 1970, or None of None."""
+    """Return whole microseconds since 1970, None for None."""
     return None if at is None else micros(at)
 
 
@@ -36,14 +38,20 @@ def moment(stored: int) -> datetime:
 
 
 def moment_or_none(stored: int | None) -> datetime | None:
+    """Return the aware UTC time of whole microseconds since 1970, or None of None."""
+    """Return the aware UTC time of whole microseconds since 1970, None for None."""
     return None if stored is None else _EPOCH + timedelta(microseconds=stored)
 
 
 def text_or_none(value: Decimal | None) -> str | None:
+    """Return a decimal to its last digit, or None of None."""
+    """Return a decimal as text, None for None."""
     return None if value is None else str(value)
 
 
 def decimal_or_none(stored: str | None) -> Decimal | None:
+    """Return the decimal that the text stands for, or None of None."""
+    """Return the decimal that a text states, None for None."""
     return None if stored is None else Decimal(stored)
 
 
@@ -55,6 +63,8 @@ def votes_text(votes: tuple[Vote, ...]) -> str:
 
 
 def votes_of(stored: str) -> tuple[Vote, ...]:
+    """Return the votes that `votes_text` wrote."""
+    """Return the votes that `votes_text` wrote."""
     rows: list[list[Any]] = from_json(stored)
     return tuple(
         Vote(strategy, Action(action), confidence, why, weight) for strategy, action, confidence, why, weight in rows

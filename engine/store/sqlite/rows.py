@@ -40,6 +40,8 @@ Row = Sequence[Any]
 
 
 def signal_of(row: Row) -> Signal:
+    """Return a signal."""
+    """Return the signal that a row of its table states."""
     (seq, signal_id, source, key, symbol, side, state, version, attempts, reduces, due_at, expires_at) = row[:12]
     (received_at, ended_at, code, text, trader, cancel, confidence, quantity, price, note, votes) = row[12:23]
     preferred, reference_price, parent_id = row[23:26]
@@ -99,6 +101,8 @@ def signal_row_of(row: Row) -> SignalRow:
 
 
 def attempt_of(row: Row) -> Attempt:
+    """Return an attempt with its request."""
+    """Return the attempt that a row of its table states."""
     (seq, _, signal_id, n, client_order_id, trader, state, epoch, intent_at, ended_at, unknown_since) = row[:11]
     (next_probe_at, symbol, side, quantity, kind, send_by, price, reduces, reference_price, slippage) = row[11:21]
     (venue_order_id, filled, _, average_price, fee, error_code, error_text, sent_at, answered_at, probes, evidence) = (
@@ -143,11 +147,15 @@ def attempt_of(row: Row) -> Attempt:
 
 
 def fill_of(row: Row) -> Fill:
+    """Return a trade; its row begins with the trade id."""
+    """Return the fill that a row of its query states."""
     trade_id, price, quantity, fee, fee_asset, at = row
     return Fill(trade_id, Decimal(price), Decimal(quantity), Decimal(fee), fee_asset, moment(at))
 
 
 def event_of(row: Row) -> Event:
+    """Return a journal entry; its hash is left out."""
+    """Return the journal entry that a row of its table states."""
     (seq, kind, at, level, text, signal_id, _, attempt_n, trader, code, from_state, to_state, detail, epoch) = row[:14]
     return Event(
         seq=seq,
@@ -194,6 +202,8 @@ def trader_of(row: Row) -> TraderState:
 
 
 def alert_of(row: Row) -> Alert:
+    """Return an alert."""
+    """Return the alert that a row of its table states."""
     (alert_id, rule, subject, severity, state, text, remedy, raised_at, changed_at, signal_id) = row[:10]
     ack_by, ack_at, snoozed_until, resolved_at, repeats = row[10:]
     return Alert(
@@ -216,6 +226,8 @@ def alert_of(row: Row) -> Alert:
 
 
 def command_of(row: Row) -> Command:
+    """Return a wish and what became of it."""
+    """Return the wish that a row of its table states."""
     command_id, request_id, kind, operator, at, target, why, args, expected, state, result, finished_at = row
     return Command(
         id=command_id,
@@ -234,6 +246,8 @@ def command_of(row: Row) -> Command:
 
 
 def position_of(row: Row) -> Position:
+    """Return what is held."""
+    """Return the position that a row of its table states."""
     trader, symbol, quantity, entry_price, opened_at, opened_by = row
     return Position(trader, symbol, Decimal(quantity), Decimal(entry_price), moment(opened_at), opened_by)
 
@@ -260,6 +274,8 @@ def status_text(status: ExecutionStatus) -> str:
 
 
 def status_of(stored: str) -> ExecutionStatus:
+    """Return a diagnosis, also one of a program that knew fewer or more fields."""
+    """Return the diagnosis that its kept body states."""
     told: dict[str, Any] = from_json(stored)
     names = {f.name for f in fields(Check)}
     checks = tuple(Check(**{k: v for k, v in c.items() if k in names}) for c in told["checks"])
