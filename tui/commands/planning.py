@@ -74,7 +74,7 @@ def run_engine(named: Named, options: RunOptions) -> None:
 
 
 def _need_terminal() -> None:
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on the last
         raise BadInput("signaldeck", "this is no terminal to draw on", "use `signaldeck run --headless`")
 
 

@@ -178,6 +178,9 @@ def start_log(planned: Run) -> None:
     from engine import log
 
     log.start(planned.settings.log, path=planned.db.with_name(f"{planned.db.name}.log"), env=os.environ)
+    log.logger("start").info(
+        "starting", mode=planned.mode, store=planned.db, pid=os.getpid(), config=planned.loaded.path
+    )
 
 
 def _bridge_to(engine: EngineThread, planned: Run, operator: str) -> Bridge:
