@@ -185,7 +185,7 @@ class Engine:
             return
         parts, began = self._parts, self.state
         self.state = EngineState.DRAINING
-        parts.dispatcher.open_for_business = False
+        await parts.dispatcher.close()
         for name in ("analyst", "feed", "dispatcher"):
             await self._end(name)
         late = await parts.crew.drain(parts.drain_s)

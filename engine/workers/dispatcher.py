@@ -51,6 +51,7 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._crashes: dict[str, int] = {}
         self._reconsider = False
+        self._turn = asyncio.Lock()
         self.open_for_business = False
 
     def reconsider(self) -> None:
@@ -66,13 +67,23 @@ class Dispatcher:
         """Sweep for ever: at each nudge, when the next signal falls due, and every `sweep_s` seconds behind that."""
         while True:
             self._woken.clear()
-            handled = await self.step() if self.open_for_business else 0
+            handled = await self.step()
             if handled >= BATCH:
                 continue
             await self._rest()
 
     async def step(self) -> int:
         """Send what is due; returns how many signals were looked at and moved."""
+        async with self._turn:
+            return await self._step() if self.open_for_business else 0
+
+    async def close(self) -> None:
+        """Dispatch nothing more. Returns once what was being committed is on its way: nothing is left between the two."""
+        self.open_for_business = False
+        async with self._turn:
+            return
+
+    async def _step(self) -> int:
         now = self._clock.wall()
         everybody, self._reconsider = self._reconsider, False
         signals = await self._store.due(now + RECONSIDER_AHEAD if everybody else now, BATCH)

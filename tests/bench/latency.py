@@ -137,7 +137,7 @@ async def hand_in(db: Path, seconds: float, rate: int = RATE) -> dict[str, float
         began = time.time()
         side = "buy" if number % 2 else "sell"
         client = clients[number % CONNECTIONS]
-        [taken] = await client.hand_in([{"symbol": SYMBOLS[number % 4], "side": side, "quantity": "0.01", "key": key}])
+        [taken] = await client.hand_in([{"symbol": SYMBOLS[number % 4], "side": side, "quantity": "1", "key": key}])
         if taken.outcome == "stored":
             given[taken.signal_id] = began
 
