@@ -1,7 +1,9 @@
 -- One picture of the engine. Nothing here grows with the history: counts come from `total` and `minute`.
 
 -- name: board_lines_of_state
-SELECT signal.seq, signal.id, signal.symbol, signal.side, signal.quantity, signal.state, signal.reason_code,
+SELECT signal.seq, signal.id, signal.symbol, signal.side,
+  coalesce(signal.quantity, (SELECT quantity FROM attempt WHERE attempt.signal_seq = signal.seq ORDER BY n DESC LIMIT 1)),
+  signal.state, signal.reason_code,
   signal.reason_text, signal.attempts, signal.source, signal.trader, signal.confidence, signal.received_at,
   signal.expires_at, signal.ended_at, signal.version, signal.cancel_requested,
   (SELECT coalesce(waiting_s, 0) + coalesce(gating_s, 0) + coalesce(submitting_s, 0) + acknowledged_s
