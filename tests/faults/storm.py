@@ -86,7 +86,7 @@ class Storm:
     producers: int
     signals: int
     kill_every_s: float
-    settle_s: float = 120.0
+    settle_s: float = 300.0
     acknowledged: dict[str, str] = field(default_factory=dict)
     kills: int = 0
     faults: list[str] = field(default_factory=list)
@@ -147,7 +147,7 @@ class Storm:
             json.dumps(
                 {
                     "symbol": SYMBOLS[n % 4],
-                    "side": "buy" if n % 3 else "sell",
+                    "side": "buy" if n % 10 else "sell",
                     "quantity": "1",
                     "key": f"k{n}",
                     "source": f"p{number}",
