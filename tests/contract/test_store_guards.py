@@ -41,6 +41,7 @@ WHOLE = {
     "alert_counts": "alert USING INDEX alert_open",
     "open_alerts": "alert USING INDEX alert_open",
     "resolved_alerts": "alert USING INDEX alert_resolved",
+    "error_numbers": "event USING COVERING INDEX event_error",
     "errors_since": "event USING COVERING INDEX event_error",
     "oldest_events": "event",
     "last_link": "event",

@@ -34,13 +34,13 @@ def micros_or_none(at: datetime | None) -> int | None:
 
 def moment(stored: int) -> datetime:
     """Return the aware UTC time of whole microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=stored)
+    return _EPOCH + timedelta(0, 0, stored)
 
 
 def moment_or_none(stored: int | None) -> datetime | None:
     """Return the aware UTC time of whole microseconds since 1970, or None of None."""
     """Return the aware UTC time of whole microseconds since 1970, None for None."""
-    return None if stored is None else _EPOCH + timedelta(microseconds=stored)
+    return None if stored is None else _EPOCH + timedelta(0, 0, stored)
 
 
 def text_or_none(value: Decimal | None) -> str | None:

@@ -309,8 +309,10 @@ class Desk:
             if p is not None
         ]
         gone = [key for key, p in positions.items() if p is None]
-        self.connection.executemany(self.query["keep_position"], held)
-        self.connection.executemany(self.query["drop_position"], gone)
+        if held:
+            self.connection.executemany(self.query["keep_position"], held)
+        if gone:
+            self.connection.executemany(self.query["drop_position"], gone)
 
     def _drop(self) -> None:
         self._stale = True

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.core.board import Board, Headline, MinutePoint, SignalRow, Totals
-from engine.core.events import Alert, AlertState, TraderState
+from engine.core.events import Alert, AlertState, Event, TraderState
 from engine.core.lifecycle import FINAL_SIGNALS, OPEN_SIGNALS
 from engine.core.metrics import (
     UNKNOWN_COUNTS_AS_FAILED_AFTER_S,
@@ -40,8 +40,11 @@ def change(connection: sqlite3.Connection) -> int:
     return int(version) + connection.total_changes
 
 
-def board(now: datetime, limits: BoardLimits, connection: sqlite3.Connection) -> Board:
-    """Return everything that the dashboard shows, as of one moment."""
+def board(now: datetime, limits: BoardLimits, told: dict[int, Event], connection: sqlite3.Connection) -> Board:
+    """Return everything that the dashboard shows, as of one moment.
+
+    `told` keeps the errors of the last Board for the next one: what is in the journal never changes.
+    """
     number = change(connection)
     facts = _snapshot(connection, "engine", facts_of)
     traders = tuple(trader_of(row) for row in _rows(connection, "traders"))
@@ -53,7 +56,7 @@ def board(now: datetime, limits: BoardLimits, connection: sqlite3.Connection) ->
         queue=tuple(_queue(limits.queue, connection)),
         traders=traders,
         alerts=tuple(_alerts(limits.alerts, connection)),
-        errors=tuple(event_of(row) for row in _rows(connection, "errors", 2**63 - 1, limits.errors)),
+        errors=tuple(_errors(limits.errors, told, connection)),
         minutes=tuple(minutes(now - timedelta(minutes=limits.minutes - 1), now + _BEGUN, connection)),
         positions=tuple(position_of(row) for row in _rows(connection, "positions")),
         readiness=_snapshot(connection, "readiness", status_of),
@@ -162,6 +165,16 @@ def _alerts(limit: int, connection: sqlite3.Connection) -> Iterable[Alert]:
     shown = [alert for alert in unresolved if alert.state is not AlertState.PENDING]
     over = [alert_of(row) for row in _rows(connection, "resolved_alerts", limit - len(shown))]
     return shown + over
+
+
+def _errors(limit: int, told: dict[int, Event], connection: sqlite3.Connection) -> list[Event]:
+    shown = [seq for (seq,) in _rows(connection, "error_numbers", limit)]
+    fresh = sum(seq not in told for seq in shown)  # the newest come first
+    events = {event.seq: event for event in map(event_of, _rows(connection, "errors", 2**63 - 1, fresh))}
+    known = {seq: events.get(seq) or told[seq] for seq in shown}
+    told.clear()
+    told.update(known)
+    return list(known.values())
 
 
 def _snapshot(connection: sqlite3.Connection, name: str, build: Any) -> Any:

@@ -20,6 +20,7 @@ class SqliteReader(Reads):
     """Reads `path`; it connects at the first question. Raises NotThere if no store is there."""
 
     def __init__(self, path: Path, *, inline: bool = False) -> None:
+        super().__init__()
         self.path = path
         self._connection = ReadConnection(str(path), inline=inline)
         self._opening = asyncio.Lock()

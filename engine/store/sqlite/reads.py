@@ -42,6 +42,9 @@ _LAST_SEQ: Final = 2**63 - 1
 class Reads(ABC):
     """Every question of `engine.store.base.Reader`, asked through `_ask`."""
 
+    def __init__(self) -> None:
+        self._told: dict[int, Event] = {}
+
     @abstractmethod
     async def _ask(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """Run `look` in one read transaction."""
@@ -50,7 +53,7 @@ class Reads(ABC):
         return await self._ask(pictures.change)
 
     async def board(self, now: datetime, limits: BoardLimits) -> Board:
-        return await self._ask(partial(pictures.board, now, limits))
+        return await self._ask(partial(pictures.board, now, limits, self._told))
 
     async def story(self, signal_id: str) -> Story | None:
         return await self._ask(partial(_story, signal_id))

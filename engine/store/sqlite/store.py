@@ -48,6 +48,7 @@ class SqliteStore(Reads):
     """
 
     def __init__(self, path: Path, *, clock: Clock, inline: bool, uuid_source: random.Random) -> None:
+        super().__init__()
         self.path = path
         self._clock, self._uuid_source = clock, uuid_source
         self._premises = Premises(path, clock, inline=inline)

@@ -19,6 +19,9 @@ SELECT * FROM event INDEXED BY event_error WHERE level >= 30 AND level >= ? AND 
 -- name: errors
 SELECT * FROM event INDEXED BY event_error WHERE level >= 30 AND seq < ? ORDER BY seq DESC LIMIT ?
 
+-- name: error_numbers
+SELECT seq FROM event INDEXED BY event_error WHERE level >= 30 ORDER BY seq DESC LIMIT ?
+
 -- name: errors_since
 SELECT count(*) FROM (
   SELECT at FROM event INDEXED BY event_error WHERE level >= 30 ORDER BY seq DESC LIMIT 1000)
