@@ -159,6 +159,7 @@ class _Builder:
             self.tenure,
             freed=lambda: self.dispatcher.nudge(),
             failed=lambda name, error: self.health.report_trader_failure(name, error),
+            answered=lambda name: self.health.report_trader_answer(name),
             left=lambda at: self.reconciler.expect(at),
         )
         return TraderActor(trader.name, exchange, world, in_flight_max=settings.engine.in_flight_max)

@@ -144,6 +144,12 @@ class TraderHealthChecker:
         self._woken.set()
         chart.alarm.set()
 
+    def report_trader_answer(self, trader_id: str) -> None:
+        """Count an order's answer: a venue that answers most orders is not silent, whatever it loses in between."""
+        chart = self._charts[trader_id]
+        if chart.pulse.silences and chart.pulse.health is not Health.DOWN:
+            chart.pulse = replace(chart.pulse, silences=0)
+
     def quarantine(self, trader_id: str) -> None:
         """Give this trader no more orders until an operator resumes it: a proof was broken."""
         self._charts[trader_id].proof_broken = True

@@ -32,7 +32,7 @@ KEEP_TRYING_S: Final = 1.0  # between tries to write an outcome that the store c
 
 @dataclass(frozen=True, slots=True)
 class TraderWorld:
-    """What every trader shares. `freed` is called when a slot is free again; `failed` hears of each venue failure.
+    """What every trader shares. `freed` is called when a slot is free again; `failed` hears of each venue failure, `answered` of each answer.
     `left` is told when to look at an order that is left open or unknown."""
 
     store: Store
@@ -42,6 +42,7 @@ class TraderWorld:
     tenure: Tenure
     freed: Callable[[], None]
     failed: Callable[[str, ExchangeError], None]
+    answered: Callable[[str], None]
     left: Callable[[datetime], None]
 
 
@@ -169,6 +170,8 @@ class TraderActor:
         )
         if error is not None:
             self._world.failed(self.name, error)
+        else:
+            self._world.answered(self.name)
         move = self._move(ticket, step, reply, latency, sent_at)
         await self._write(move)
         if move.next_probe_at is not None:

@@ -302,3 +302,20 @@ def test_learning_the_clocks_anew_forgets_what_was_read_before() -> None:
             assert world.desks["trader_a"].clock_offset_s == pytest.approx(-0.2)
 
     live(story())
+
+
+def test_a_venue_that_answers_orders_is_not_silent_for_the_few_it_loses() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            health = a_checker(world)
+            await health.check_trader("trader_a")
+            for _ in range(10):
+                health.report_trader_failure("trader_a", Doubtful("paper", "no answer"))
+                health.report_trader_failure("trader_a", Doubtful("paper", "no answer"))
+                health.report_trader_answer("trader_a")
+            assert health.states()["trader_a"].health is Health.UP
+            for _ in range(3):
+                health.report_trader_failure("trader_a", Doubtful("paper", "no answer"))
+            assert health.states()["trader_a"].health is Health.DOWN
+
+    live(story())
