@@ -19,7 +19,10 @@ import selectors
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+
+TIMER_RESOLUTION_S: Final = 1e-6
 
 
 class Clock(Protocol):
@@ -72,6 +75,9 @@ class EngineLoop(asyncio.SelectorEventLoop):
         selector = _PacedSelector()
         selector.loop = self
         super().__init__(selector)
+        # asyncio runs a timer once it lies less than the system clock's resolution, 1 ns, ahead. After a year of market
+        # time that is less than a float's step: a timer due exactly now would never run, and the loop would spin.
+        self._clock_resolution = TIMER_RESOLUTION_S
 
     def time(self) -> float:
         if self.pace is None:
