@@ -21,7 +21,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-
 TIMER_RESOLUTION_S: Final = 1e-6
 
 
