@@ -18,7 +18,6 @@ from engine.clock import LoopClock
 from engine.core.errors import IllegalStep
 from engine.core.events import Desired, EventKind, Level
 from engine.core.lifecycle import SignalState, SignalStep
-from engine.core.values import Side
 from engine.store.base import Applied, Put, PutOutcome
 from tests.support.builders import NOW, a_signal, a_signal_move, an_intent
 from tests.support.store import EVERY_STORE, Stage, an_open_store, on_stage, play
@@ -60,7 +59,7 @@ def test_a_repeated_key_returns_the_first_signal(kind: str, tmp_path: Path) -> N
         assert await stage.store.put_signals([signal]) == [Put("first", PutOutcome.STORED)]
         store = await stage.turn()
         again = replace(signal, signal_id="second", received_at=NOW + timedelta(seconds=9), quantity=Decimal("1.00"))
-        other = replace(signal, signal_id="third", side=Side.SELL)
+        other = replace(signal, signal_id="third", quantity=Decimal("1.1"))
         elsewhere = replace(signal, signal_id="fourth", source="elsewhere")
         assert await store.put_signals([again, other, elsewhere]) == [
             Put("first", PutOutcome.REPEATED),

@@ -80,6 +80,21 @@ def test_an_outcome_applies_only_in_the_state_and_epoch_that_its_mover_saw(kind:
 
 
 @EVERY_STORE
+def test_an_attempt_may_take_two_steps_in_one_batch(kind: str, tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        intent = await stage.commit(a_signal("one"))
+        await stage.step(intent, AttemptStep.ACKNOWLEDGE)
+        store = await stage.turn()
+        escalated = an_attempt_move(intent.request, AttemptState.ACCEPTED, AttemptStep.ESCALATE)
+        absent = an_attempt_move(intent.request, AttemptState.REVIEW, AttemptStep.DECLARE_ABSENT)
+        assert await store.move_attempts([escalated, absent]) == [Applied.APPLIED, Applied.APPLIED]
+        assert (await stage.attempt(intent)).state is AttemptState.ABSENT
+        assert (await store.totals()).attempts_by_state == {"absent": 1}
+
+    on_stage(kind, tmp_path, scenario)
+
+
+@EVERY_STORE
 def test_trades_are_counted_once_and_make_the_average(kind: str, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         intent = await stage.commit(a_signal())

@@ -193,6 +193,17 @@ def test_a_new_store_has_an_empty_board() -> None:
     play(scenario())
 
 
+def test_the_board_lists_the_newest_errors_first_however_often_it_is_asked() -> None:
+    async def scenario() -> None:
+        async with an_open_store() as store:
+            for n in range(5):
+                await store.note([an_event(f"trouble {n}", level=Level.WARNING)])
+                board = await store.board(NOW, BoardLimits(errors=3))
+                assert [e.text for e in board.errors] == [f"trouble {m}" for m in range(n, max(-1, n - 3), -1)]
+
+    play(scenario())
+
+
 def test_a_full_queue_leaves_no_room_for_ended_signals() -> None:
     async def scenario() -> None:
         async with an_open_store() as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -20,6 +21,8 @@ from engine.core.lifecycle import AttemptStep, SignalStep
 from engine.store.base import Opened, PutOutcome, Retention
 from engine.store.sqlite import SqliteReader
 from engine.store.sqlite.custody import network_kind
+from engine.store.sqlite.journal import chained_hash
+from engine.store.sqlite.queries import named_queries
 from tests.support.builders import NOW, a_fill, a_signal, a_signal_move, an_event
 from tests.support.store import Stage, a_store, an_open_store, play
 
@@ -106,6 +109,13 @@ def test_an_older_copy_in_its_place_is_noticed(deck: Path) -> None:
     assert _open(deck).epoch == 2, "who has looked and removed the side file may go on"
 
 
+def test_a_file_that_was_opened_less_often_is_an_older_one(deck: Path) -> None:
+    mark = Path(f"{deck}.id")
+    said = json.loads(mark.read_text())
+    mark.write_text(json.dumps({**said, "generation": said["generation"] + 1}))
+    _refused(deck, StoreBroken, "is older than it was")
+
+
 def test_a_copy_without_its_log_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "deck.db"
     copy = tmp_path / "copy"
@@ -183,6 +193,22 @@ def test_a_changed_journal_row_is_named(deck: Path) -> None:
     async def scenario() -> None:
         async with an_open_store(deck) as store:
             assert "row 2" in str(await store.verify_chain())
+
+    play(scenario())
+
+
+def test_a_changed_journal_row_with_a_fitting_hash_is_given_away_by_the_next(deck: Path) -> None:
+    with closing(sqlite3.connect(deck, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER event_stays")
+        connection.execute("UPDATE event SET text = 'all is well' WHERE seq = 2")
+        select = named_queries()["chain"]
+        (first, second) = connection.execute(select, (0, 2)).fetchall()
+        forged = chained_hash(first[-1], second[:-1])
+        connection.execute("UPDATE event SET hash = ? WHERE seq = 2", (forged,))
+
+    async def scenario() -> None:
+        async with an_open_store(deck) as store:
+            assert "row 3" in str(await store.verify_chain())
 
     play(scenario())
 
@@ -302,6 +328,17 @@ def test_what_is_old_goes_and_its_keys_stay_known(tmp_path: Path) -> None:
                 pass
             again = await store.put_signals([a_signal("other", key="old3", received_at=forgotten)])
             assert again[0].outcome is PutOutcome.STORED
+            assert await store.verify_chain() is None
+
+    play(scenario())
+
+
+def test_what_is_handed_in_beside_a_prune_is_counted() -> None:
+    async def scenario() -> None:
+        async with an_open_store() as store:
+            await asyncio.gather(store.put_signals([a_signal("one")]), store.prune(NOW, Retention(), 10))
+            assert (await store.totals()).received == 1
+            assert await store.signal("one") is not None
             assert await store.verify_chain() is None
 
     play(scenario())
