@@ -130,6 +130,8 @@ def test_a_full_queue_holds_signals_back_and_never_outcomes(tmp_path: Path) -> N
         writer = _writer(path, inline=True, limits=WriterLimits(batch=1, queue_max=2))
         await writer.open()
         signals = [asyncio.create_task(writer.submit(_insert(f"signal {n}"))) for n in range(6)]
+        await LoopClock().sleep(0)
+        assert writer.stats().depth == 2
         outcome = asyncio.create_task(writer.submit(_insert("outcome"), lane=Lane.OUTCOME))
         await asyncio.gather(outcome, *signals)
         written = _on_disk(path)
