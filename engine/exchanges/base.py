@@ -34,12 +34,17 @@ class IdScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a venue can do. `history_lag_s` is how long a read may lag behind an acceptance."""
+    """What a venue can do.
+
+    `history_lag_s` is how long a read may lag behind an acceptance, `time_step_s` the step in which it tells its time;
+    both are seconds.
+    """
 
     fence: Fence
     id_scope: IdScope
     lookup_by_client_id: bool
     history_lag_s: float = 2.0
+    time_step_s: float = 0.0
     shorting: bool = False
     verified: bool = True
     note: str = ""

@@ -86,7 +86,7 @@ def test_an_order_is_filled_by_its_trades_and_not_by_its_word() -> None:
         Decimal("65000.1"),
     )
     lagging = report_of(a_row(), ID, [])
-    assert (lagging.status, lagging.filled_quantity) == (OrderStatus.OPEN, 0)
+    assert (lagging.status, lagging.filled_quantity) == (OrderStatus.OPEN, Decimal(0))
 
 
 def test_an_order_that_was_closed_is_closed_once_its_trades_are_all_told() -> None:

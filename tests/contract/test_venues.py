@@ -20,16 +20,31 @@ def test_an_unread_venue_has_our_time() -> None:
     assert venue.now() == clock.wall()
 
 
-def test_the_quickest_reading_is_believed_and_goes_on_by_elapsed_time() -> None:
+def test_readings_narrow_each_other_and_the_time_goes_on_by_elapsed_time() -> None:
     clock = ManualClock()
     venue = VenueClock(clock)
-    at = clock.wall() + timedelta(seconds=20)
+    truth_s = 20.3
     began = clock.elapsed()
-    venue.note(at, began, began + 0.2)
-    venue.note(at, began, began + 1.8)
-    assert venue.now() == at + timedelta(seconds=0.1 - 0.2)
+    for lag_s in (0.1, 0.5, 0.9):
+        # A call of one second, answered `lag_s` after its begin by a clock that shows whole seconds.
+        shown = (clock.wall() + timedelta(seconds=truth_s + lag_s)).replace(microsecond=0)
+        venue.note(shown, began, began + 1.0, step_s=1.0)
+    assert abs((venue.now() - clock.wall()).total_seconds() - truth_s) < 0.5
+    before = venue.now()
     clock.jump(3600)
-    assert venue.now() == at + timedelta(seconds=0.1 - 0.2)
+    assert venue.now() == before
+    clock.advance(7)
+    assert venue.now() == before + timedelta(seconds=7)
+
+
+def test_a_coarse_clock_is_not_taken_for_a_slow_one() -> None:
+    clock = ManualClock()
+    venue = VenueClock(clock)
+    for _ in range(10):
+        clock.advance(0.1)
+        now_s = clock.elapsed()
+        venue.note(clock.wall().replace(microsecond=0), now_s, now_s, step_s=1.0)
+    assert abs((venue.now() - clock.wall()).total_seconds()) <= 0.1
 
 
 def test_a_venue_that_sets_its_clock_anew_is_believed_at_once() -> None:
@@ -38,7 +53,7 @@ def test_a_venue_that_sets_its_clock_anew_is_believed_at_once() -> None:
     began = clock.elapsed()
     venue.note(clock.wall(), began, began)
     venue.note(clock.wall() + timedelta(seconds=20), began, began + 0.4)
-    assert (venue.now() - clock.wall()).total_seconds() == pytest.approx(20.2 - 0.4)
+    assert (venue.now() - clock.wall()).total_seconds() == pytest.approx(19.8)
 
 
 @pytest.mark.parametrize(

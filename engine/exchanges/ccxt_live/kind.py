@@ -38,7 +38,8 @@ def make_ccxt(account: Account, around: Surroundings) -> CcxtAccount:
         shared = f"ccxt/{venue}/{keys.fingerprint}/{account.sandbox}"
         seat = around.shared.get(shared)
         if not isinstance(seat, KeySeat):
-            access = Access(venue, table, keys.as_ccxt(), sandbox=account.sandbox)
+            step_s = quirk.capabilities.time_step_s
+            access = Access(venue, table, keys.as_ccxt(), sandbox=account.sandbox, time_step_s=step_s)
             seat = around.shared[shared] = KeySeat(access, quirk, around.clock)
         return seat
 

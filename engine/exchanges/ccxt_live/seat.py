@@ -26,7 +26,12 @@ class KeySeat:
             raise ConfigError(
                 f"traders.{trader}.ccxt: traders on one key share one connection; give them the same table"
             )
-        await self.client.open()
+        try:
+            await self.client.open()
+        except BaseException:
+            if not self._sitting:
+                await self.client.close()
+            raise
         if not self._sitting:
             self.turns = self._turns()
         self._sitting.add(trader)
