@@ -101,6 +101,14 @@ def test_a_refusal_that_time_cannot_lift_comes_before_one_that_it_can() -> None:
     assert {a.code for a in verdict.answers if not a.ok} == {"confidence_too_low", "halted", "no_price"}
 
 
+def test_a_symbol_that_nobody_knows_waits_for_a_trader_that_has_told_none() -> None:
+    book = a_book(known_symbols=frozenset({"ETH/USDT"}), untold=("kraken_main",))
+    objection = judge(a_kept_signal(), book, LIMITS, NOW).objection
+    assert objection is not None
+    assert objection.lifts
+    assert "kraken_main has told no symbols yet" in objection.fact
+
+
 def test_a_symbol_is_not_refused_for_good_before_any_trader_has_spoken() -> None:
     def lifts(known: frozenset[str]) -> bool:
         objection = judge(a_kept_signal(), a_book(known_symbols=known), LIMITS, NOW).objection
