@@ -36,8 +36,8 @@ def guarded(parent: Any, time: VenueClock, bad_response: Any) -> Any:
             "sign": _signing(parent, time),
             "jwt": staticmethod(_token(parent)),
             "handle_option_integer_and_params": no_retries,
-            "milliseconds": staticmethod(lambda: int(time.now().timestamp() * 1000)),
-            "seconds": staticmethod(lambda: int(time.now().timestamp())),
+            "milliseconds": staticmethod(lambda: int(time.earliest().timestamp() * 1000)),
+            "seconds": staticmethod(lambda: int(time.earliest().timestamp())),
         },
     )
 
@@ -62,7 +62,7 @@ def _signing(parent: Any, time: VenueClock) -> Callable[..., Any]:
                 trip.too_late_s = trip.lead_s - left_s
                 raise LateToSign
             if parent.__name__ == "binance":
-                carried = {**carried, **_window(now, trip.send_by)}
+                carried = {**carried, **_window(time.earliest(), trip.send_by)}
         return parent.sign(self, path, api, method, {} if carried is None else carried, *rest)
 
     return sign

@@ -24,6 +24,7 @@ class VenueClock:
         self._clock = clock
         self._bounds: deque[tuple[float, float]] = deque(maxlen=READINGS)
         self._ahead_s: float | None = None
+        self._doubt_s = 0.0
 
     @property
     def is_known(self) -> bool:
@@ -40,13 +41,17 @@ class VenueClock:
             self._bounds.clear()
             self._bounds.append(reading)
             low, high = reading
-        self._ahead_s = (low + high) / 2
+        self._ahead_s, self._doubt_s = (low + high) / 2, (high - low) / 2
 
     def now(self) -> datetime:
         """Return the venue's time; this machine's wall time where the venue was never heard."""
         if self._ahead_s is None:
             return self._clock.wall()
         return _EPOCH + timedelta(seconds=self._clock.elapsed() + self._ahead_s)
+
+    def earliest(self) -> datetime:
+        """Return the earliest time that it may be there: what is signed with it is never from the venue's future."""
+        return self.now() - timedelta(seconds=self._doubt_s)
 
     def _common(self) -> tuple[float, float]:
         return max(low for low, _ in self._bounds), min(high for _, high in self._bounds)

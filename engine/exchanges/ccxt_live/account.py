@@ -18,6 +18,7 @@ from engine.exchanges.ccxt_live.lookups import Lookups
 from engine.exchanges.ccxt_live.outcome import is_no_such_order, order_error, read_error
 from engine.exchanges.ccxt_live.quirks import Quirk
 from engine.exchanges.ccxt_live.seat import KeySeat
+from engine.venues.client import VenueClient
 from engine.venues.trip import Trip
 
 T = TypeVar("T")
@@ -41,6 +42,11 @@ class CcxtAccount:
         self._seat: KeySeat | None = None
         self._rules: Mapping[str, SymbolRules] = {}
         self._lookups = Lookups(quirk, self._ask)
+
+    @property
+    def connection(self) -> VenueClient:
+        """Return the client that the account stands on; it must be open."""
+        return self._sitting().client
 
     async def open(self) -> None:
         seat = self._seat or self._take_seat()

@@ -118,7 +118,7 @@ KRAKEN: Final = Refusals(
     _kraken_texts,
     {
         "EAPI:Invalid key": _K.AUTH,
-        "EAPI:Invalid nonce": _K.CLOCK,
+        "EAPI:Invalid nonce": None,  # a request that was carried twice is refused so the second time
         "EAPI:Invalid signature": _K.AUTH,
         "EAPI:Rate limit exceeded": _K.RATE,
         "EAccount:Invalid permissions": _K.AUTH,
