@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,11 @@ class Storm:
     signals: int
     kill_every_s: float
     settle_s: float = 300.0
+    settings: str = CONFIG
+    symbols: Sequence[str] = SYMBOLS
+    quantity: str = "1"
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    kills_min: int = 0
     acknowledged: dict[str, str] = field(default_factory=dict)
     kills: int = 0
     faults: list[str] = field(default_factory=list)
@@ -94,7 +100,7 @@ class Storm:
     def __post_init__(self) -> None:
         self.db = self.folder / "storm.sqlite"
         self.config = self.folder / "storm.toml"
-        self.config.write_text(CONFIG)
+        self.config.write_text(self.settings)
         self._engine: subprocess.Popen[bytes] | None = None
 
     def run(self) -> list[str]:
@@ -103,9 +109,9 @@ class Storm:
         threads = [threading.Thread(target=self._produce, args=(n,)) for n in range(self.producers)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        while self._rages(threads):
             until = time.monotonic() + self.kill_every_s
-            while time.monotonic() < until and any(thread.is_alive() for thread in threads):
+            while time.monotonic() < until and self._rages(threads):
                 time.sleep(0.05)
             if time.monotonic() >= until:
                 self._kill()
@@ -116,12 +122,15 @@ class Storm:
         self._stop()
         return self.faults + self._look()
 
+    def _rages(self, producers: Sequence[threading.Thread]) -> bool:
+        return self.kills < self.kills_min or any(thread.is_alive() for thread in producers)
+
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "tui.cli", *words, "--config", str(self.config), "--db", str(self.db)]
 
     def _start(self) -> None:
         log = (self.folder / "engine.log").open("ab")
-        self._engine = subprocess.Popen(self._command("run", "--headless"), stdout=log, stderr=log)
+        self._engine = subprocess.Popen(self._command("run", "--headless"), stdout=log, stderr=log, env=self.env)
         log.close()
 
     def _kill(self) -> None:
@@ -146,9 +155,9 @@ class Storm:
         lines = [
             json.dumps(
                 {
-                    "symbol": SYMBOLS[n % 4],
+                    "symbol": self.symbols[n % len(self.symbols)],
                     "side": "buy" if n % 10 else "sell",
-                    "quantity": "1",
+                    "quantity": self.quantity,
                     "key": f"k{n}",
                     "source": f"p{number}",
                 }
@@ -160,6 +169,7 @@ class Storm:
             input="\n".join(lines).encode(),
             capture_output=True,
             timeout=300,
+            env=self.env,
         )
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         if len(answers) != len(lines):
@@ -182,6 +192,11 @@ class Storm:
                 return
         self.faults.append(f"not settled in {self.settle_s} s: {rows}")
 
+    def _orders(self) -> Counter[str]:
+        """Return how many orders the venue's own books have, by client id."""
+        rows = self._read(Path(f"{self.db}.paper"), "SELECT client_order_id FROM paper_order")
+        return Counter(str(client_id) for (client_id,) in rows)
+
     def _read(self, path: Path, sql: str) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
@@ -197,9 +212,7 @@ class Storm:
                 wrong.append(f"lost: {key} was acknowledged as {sid}")
             elif stored[key][0] != sid:
                 wrong.append(f"{key} was acknowledged as {sid} and is {stored[key][0]}")
-        orders = Counter(
-            cid for (cid,) in self._read(Path(f"{self.db}.paper"), "SELECT client_order_id FROM paper_order")
-        )
+        orders = self._orders()
         attempts = self._read(self.db, "SELECT signal_id, client_order_id, state FROM attempt")
         signal_of = {cid: sid for sid, cid, _ in attempts}
         per_signal: Counter[object] = Counter()
