@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.support.venue.control import Control
 from tests.support.venue.urls import ccxt_table, credentials
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -23,6 +26,16 @@ async def a_client(venue: Control, account: str = "main", *, older: bool = False
         yield client
     finally:
         await client.close()
+
+
+def with_client(venue: Control, story: Callable[[Any], Awaitable[T]], **given: Any) -> T:
+    """Run `story` with a client of the venue's, on a loop of its own; `given` as for `a_client`."""
+
+    async def run() -> T:
+        async with a_client(venue, **given) as client:
+            return await story(client)
+
+    return asyncio.run(run())
 
 
 async def place(client: Any, client_id: str, side: str = "buy", **params: Any) -> Any:

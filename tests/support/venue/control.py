@@ -88,6 +88,10 @@ class Control:
         """Let an account have so much of an asset free."""
         self._ask("balance", account=account, code=code, free=str(free))
 
+    def away(self, seconds: float) -> None:
+        """Let connections be refused, from a moment after this for so long; the control plane is away as well."""
+        self._ask("away", seconds=seconds)
+
     def revoke(self, *, revoked: bool = True) -> None:
         """Refuse every key from here on, or take them again."""
         self._ask("revoke", revoked=revoked)

@@ -38,6 +38,7 @@ class Desk:
             "fill": self._fill,
             "cancel": self._cancel,
             "balance": self._balance,
+            "away": lambda asked: venue.go_away(float(asked["seconds"])),
             "revoke": lambda asked: venue.dialect.revoke(revoked=bool(asked["revoked"])),
             "ledger": lambda asked: venue.truth(),
             "log": self._log,

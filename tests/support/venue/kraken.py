@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from tests.support.venue.wire import Call, Kind, Reply, Saying, answer
 DEADLINE_AHEAD_S_MAX: Final = 60.0
 NONCES_KEPT: Final = 10_000
 PAGE: Final = 50
+# A uuid, 32 hex digits, or a short text.
+_CLIENT_ID: Final = re.compile(r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[ -~]{1,18})\Z")
 _BY_NAME: Final = {name: m for m in MARKETS for name in (m.kraken_id, m.kraken_altname)}
 
 DENIALS: Final[Mapping[Denial, str]] = {
@@ -184,13 +187,16 @@ class Kraken:
         fields = call.fields()
         if fields.get("ordertype") not in {"market", "limit"} or fields.get("type") not in {"buy", "sell"}:
             raise Refusal("EGeneral:Invalid arguments:ordertype")
+        client_id = fields.get("cl_ord_id", "")
+        if client_id and (not _CLIENT_ID.match(client_id) or "userref" in fields):
+            raise Refusal("EGeneral:Invalid arguments:cl_ord_id")
         spends = "viqc" in fields.get("oflags", "")
         volume = _decimal(fields, "volume")
         return Ticket(
             self._owner(call),
             _market(fields),
             is_buy=fields["type"] == "buy",
-            client_id=fields.get("cl_ord_id", ""),
+            client_id=client_id,
             quantity=None if spends else volume,
             price=_decimal(fields, "price") if fields["ordertype"] == "limit" else None,
             spend=volume if spends else None,

@@ -36,6 +36,7 @@ class Ledger:
     def __init__(self, tape: Tape, terms: Terms) -> None:
         self.tape, self.terms = tape, terms
         self.orders: list[Order] = []
+        self._by_client_id: dict[str, list[Order]] = {}
         self._holdings: dict[str, dict[str, Holding]] = {}
         self._fills = 0
 
@@ -57,6 +58,7 @@ class Ledger:
         order = Order(len(self.orders) + 1, ticket, quantity, at_s)
         self._hold(order)
         self.orders.append(order)
+        self._by_client_id.setdefault(ticket.client_id, []).append(order)
         if self._crosses(order):
             self.fill(order, self._share(order), at_s)
         if order.is_open and (ticket.price is None or ticket.immediate):
@@ -64,7 +66,7 @@ class Ledger:
         return order
 
     def judge(self, ticket: Ticket) -> Denial | None:
-        """Say whether the order would be refused, and enter nothing."""
+        """Say why the order would be refused, and enter nothing."""
         return self._objection(ticket, self._quantity(ticket))
 
     def cancel(self, order: Order, at_s: float) -> bool:
@@ -108,7 +110,7 @@ class Ledger:
 
     def by_client_id(self, client_id: str) -> list[Order]:
         """Return every order under a client id, seen or not: two are one order doubled."""
-        return [order for order in self.orders if order.ticket.client_id == client_id]
+        return self._by_client_id.get(client_id, [])
 
     def truth(self) -> dict[str, Any]:
         """Return everything as JSON can hold it."""
@@ -148,7 +150,13 @@ class Ledger:
             return Denial.COST_MIN
         holdings = self.holdings(ticket.account)
         has = holdings[market.quote if ticket.is_buy else market.base].free
-        return Denial.FUNDS if has < (quantity * price if ticket.is_buy else quantity) else None
+        return Denial.FUNDS if has < self._worth(ticket, quantity, price) else None
+
+    def _worth(self, ticket: Ticket, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return what an order needs of the asset that it gives away, with a fee that comes on top."""
+        if not ticket.is_buy:
+            return quantity
+        return quantity * price * (1 + (self.terms.fee_rate if self.terms.fee_in_quote else 0))
 
     def _crosses(self, order: Order) -> bool:
         price, limit = self.tape.price(order.ticket.market), order.ticket.price
@@ -159,11 +167,10 @@ class Ledger:
         return (order.quantity * self.terms.fill_share / step).to_integral_value(ROUND_DOWN) * step
 
     def _held(self, order: Order, quantity: Decimal) -> tuple[Holding, Decimal]:
-        market, holdings = order.ticket.market, self.holdings(order.ticket.account)
-        if not order.ticket.is_buy:
-            return holdings[market.base], quantity
+        ticket, market = order.ticket, order.ticket.market
         # A market order trades or ends within `place`, so its price cannot move under its hold.
-        return holdings[market.quote], quantity * (order.ticket.price or self.tape.price(market))
+        amount = self._worth(ticket, quantity, ticket.price or self.tape.price(market))
+        return self.holdings(ticket.account)[market.quote if ticket.is_buy else market.base], amount
 
     def _hold(self, order: Order) -> None:
         holding, amount = self._held(order, order.quantity)

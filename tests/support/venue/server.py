@@ -7,8 +7,9 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from tests.support.venue.wire import Call, Dialect, Reply
 HOST: Final = "127.0.0.1"
 LOG_LENGTH: Final = 50_000
 CALM: Final = Fault()
+AWAY_AFTER_S: Final = 0.05  # so that the order to go is still answered
 START_S_MAX: Final = 20.0
 DIALECTS: Final = {"binance": Binance, "kraken": Kraken, "coinbase": Coinbase}
 
@@ -72,6 +74,9 @@ class VenueServer:
         self._venue = Venue(self.clock, self._admit, self._obey)
         self._desk = Desk(self)
         self._runner: web.ServerRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._context: ssl.SSLContext | None = None
+        self._absence: asyncio.Task[None] | None = None
 
     def now_s(self) -> float:
         """Return the venue's own time, skew and all."""
@@ -79,20 +84,41 @@ class VenueServer:
 
     async def start(self, port: int = 0, tls_folder: Path | None = None) -> None:
         """Listen. With `tls_folder` over TLS, with a fresh certificate whose authority is written there."""
-        context: ssl.SSLContext | None = None
         if tls_folder is not None:
-            self.cafile, context = made_for((*self.dialect.hosts, "localhost"), HOST, tls_folder)
+            self.cafile, self._context = made_for((*self.dialect.hosts, "localhost"), HOST, tls_folder)
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port, ssl_context=context)
-        await site.start()
+        await self._listen(self._runner, port)
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Stop listening, and drop what is still being answered or processed."""
+        if self._absence is not None:
+            self._absence.cancel()
         await self._venue.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def go_away(self, seconds: float) -> None:
+        """Refuse connections for a while, and cut those that are open. The control plane is away with the rest."""
+        self._absence = asyncio.create_task(self._be_away(seconds))
+
+    async def _be_away(self, seconds: float) -> None:
+        runner, site = self._runner, self._site
+        assert runner is not None, "only a venue that is there goes away"
+        assert site is not None, "a runner listens"
+        await self.clock.sleep(AWAY_AFTER_S)
+        await site.stop()
+        for connection in runner.server.connections if runner.server else ():
+            connection.force_close()
+            if connection.transport is not None:
+                connection.transport.close()
+        await self.clock.sleep(seconds)
+        await self._listen(runner, self.port)
+
+    async def _listen(self, runner: web.ServerRunner, port: int) -> None:
+        self._site = web.TCPSite(runner, HOST, port, ssl_context=self._context, reuse_address=True)
+        await self._site.start()
 
     @property
     def address(self) -> str:
@@ -139,6 +165,8 @@ class VenueServer:
         reply = self._venue.carry_out(call, fault)
         if fault.saying is not None:
             reply = self.dialect.say(fault.saying, self.now_s())
+        if reply is not None:
+            reply = replace(reply, headers={"Date": formatdate(self.now_s(), usegmt=True), **reply.headers})
         response = await send(request, reply, fault, self.clock)
         entry.status = response.status
         return response
