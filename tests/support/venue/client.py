@@ -14,11 +14,13 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def a_client(venue: Control, account: str = "main", *, older: bool = False, **given: Any) -> AsyncIterator[Any]:
+async def a_client(
+    venue: Control, account: str = "main", *, older: bool = False, real_names: bool = False, **given: Any
+) -> AsyncIterator[Any]:
     """Open ccxt's class for a venue with an account's keys, and close it; `given` goes to the class as it is."""
     import ccxt.async_support as ccxt  # takes a second, which collecting the tests should not
 
-    table = {**ccxt_table(venue.about), **credentials(venue.about, account, older=older)}
+    table = {**ccxt_table(venue.about, real_names=real_names), **credentials(venue.about, account, older=older)}
     client = getattr(ccxt, venue.venue)({"enableRateLimit": False, **table, **given})
     client.timeout_on_exit = 0
     try:

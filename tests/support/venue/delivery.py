@@ -188,7 +188,7 @@ def _spoil(body: str, token: str) -> str:
 
 async def _redirected(request: web.BaseRequest, reply: Reply | None, fault: Fault) -> web.StreamResponse:
     port = request.get_extra_info("sockname")[1]
-    return web.Response(status=302, headers={"Location": f"{request.scheme}://localhost:{port}{ELSEWHERE}"})
+    return web.Response(status=fault.status, headers={"Location": f"{request.scheme}://localhost:{port}{ELSEWHERE}"})
 
 
 _MAKERS: Final = {

@@ -34,7 +34,7 @@ class Answer(StrEnum):
     VAST = "vast"  # 50 MB of JSON
     DEEP = "deep"  # 1,000,000 brackets
     SPOILT = "spoilt"  # every price and quantity in it is `body`, a JSON token
-    REDIRECTED = "redirected"  # 302, to another host name
+    REDIRECTED = "redirected"  # with `status`, to another host name, where a stranger answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,11 @@ _GARBAGE: Final = {
         f"numbers are {token}, processed": Fault(answer=Answer.SPOILT, body=token)
         for token in ("NaN", "Infinity", "1e400", "null", '"NaN"', '"1e400"')
     },
-    "redirected to another host": Fault(processing=Processing.NEVER, answer=Answer.REDIRECTED),
+    "redirected to another host": Fault(processing=Processing.NEVER, answer=Answer.REDIRECTED, status=302),
+    "redirected to another host, body and all": Fault(
+        processing=Processing.NEVER, answer=Answer.REDIRECTED, status=307
+    ),
+    "processed, then redirected to another host": Fault(answer=Answer.REDIRECTED, status=302),
     "delivered twice": Fault(processing=Processing.TWICE, answer=Answer.FIRST),
     "delivered twice, the last answer": Fault(processing=Processing.TWICE),
 }

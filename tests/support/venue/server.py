@@ -22,12 +22,13 @@ from tests.support.venue.coinbase import Coinbase
 from tests.support.venue.control import Control
 from tests.support.venue.delivery import ELSEWHERE, Venue, send
 from tests.support.venue.desk import PREFIX, Desk
-from tests.support.venue.faults import Fault
+from tests.support.venue.faults import PAGE, Fault
 from tests.support.venue.keys import Key, Keyring, keys_for
 from tests.support.venue.kraken import Kraken
 from tests.support.venue.ledger import Ledger, Terms
 from tests.support.venue.plan import Plan
 from tests.support.venue.tape import Tape
+from tests.support.venue.tunnel import Tunnel
 from tests.support.venue.wire import Call, Dialect, Reply
 
 HOST: Final = "127.0.0.1"
@@ -76,6 +77,8 @@ class VenueServer:
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
         self._context: ssl.SSLContext | None = None
+        self._tunnel: Tunnel | None = None
+        self._proxy: str | None = None
         self._absence: asyncio.Task[None] | None = None
 
     def now_s(self) -> float:
@@ -83,19 +86,24 @@ class VenueServer:
         return self.clock.wall().timestamp() + self.skew_s
 
     async def start(self, port: int = 0, tls_folder: Path | None = None) -> None:
-        """Listen. With `tls_folder` over TLS, with a fresh certificate whose authority is written there."""
+        """Listen. With `tls_folder` over TLS, with a fresh certificate whose authority is written there, and a tunnel."""
         if tls_folder is not None:
             self.cafile, self._context = made_for((*self.dialect.hosts, "localhost"), HOST, tls_folder)
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
         await self._listen(self._runner, port)
         self.port = self._runner.addresses[0][1]
+        if tls_folder is not None:
+            self._tunnel = Tunnel(self.dialect.hosts, HOST, self.port)
+            self._proxy = await self._tunnel.start()
 
     async def stop(self) -> None:
         """Stop listening, and drop what is still being answered or processed."""
         if self._absence is not None:
             self._absence.cancel()
         await self._venue.close()
+        if self._tunnel is not None:
+            await self._tunnel.stop()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -130,6 +138,7 @@ class VenueServer:
             "venue": self.dialect.name,
             "address": self.address,
             "cafile": str(self.cafile) if self.cafile else None,
+            "proxy": self._proxy,
             "hosts": list(self.dialect.hosts),
             "keys": [{"name": key.name, "secret": key.secret, "account": key.account} for key in self.keys],
         }
@@ -155,12 +164,15 @@ class VenueServer:
             return await self._desk.answer(request)
         call = await self._call(request)
         kind = self.dialect.kind(call)
-        met = None if call.path == ELSEWHERE else self.plan.meet(kind, call)
-        name, fault = met or (None, CALM)
-        fields = {**call.fields(), **call.document()} if call.path != ELSEWHERE else {"headers": sorted(call.headers)}
-        entry = Entry(call.number, self.now_s(), call.method, call.path, str(kind), fields, name)
+        entry = Entry(
+            call.number, self.now_s(), call.method, call.path, str(kind), {**call.fields(), **call.document()}
+        )
         self.log[call.number] = entry
         self.log.pop(call.number - LOG_LENGTH, None)
+        if call.path == ELSEWHERE:
+            entry.fields["headers"] = sorted(call.headers)
+            return web.Response(text=PAGE, content_type="text/html")
+        entry.fault, fault = self.plan.meet(kind, call) or (None, CALM)
         await self._venue.travel(fault.way_s)
         reply = self._venue.carry_out(call, fault)
         if fault.saying is not None:

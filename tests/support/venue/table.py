@@ -14,15 +14,15 @@ VENUES: Final = ("binance", "kraken", "coinbase")
 TIMEOUT_MS: Final = 1_000
 OK: Final = "ok"
 NO_ID: Final = "no id"
-YES, NO = True, False
+YES, NO = 1, 0
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault by its name in `faults.FAULTS`: whether an order exists after it, and what each venue's class does."""
+    """One fault by its name in `faults.FAULTS`: by venue, how many orders exist after it, and what its class does."""
 
     fault: str
-    exists: Mapping[str, bool]
+    orders: Mapping[str, int]
     outcomes: Mapping[str, str]
 
     @property
@@ -31,8 +31,8 @@ class Row:
         return "latency" in self.fault or "trickles" in self.fault or "TimeoutError" in "".join(self.outcomes.values())
 
 
-def _row(fault: str, exists: bool | tuple[bool, ...], *outcomes: str) -> Row:
-    each = exists if isinstance(exists, tuple) else (exists,) * len(VENUES)
+def _row(fault: str, orders: int | tuple[int, ...], *outcomes: str) -> Row:
+    each = orders if isinstance(orders, tuple) else (orders,) * len(VENUES)
     told = outcomes if len(outcomes) == len(VENUES) else outcomes * len(VENUES)
     return Row(fault, dict(zip(VENUES, each, strict=True)), dict(zip(VENUES, told, strict=True)))
 
@@ -100,3 +100,29 @@ TABLE: Final = (
     _row("says backend timeout, processed", YES, "RequestTimeout", "ExchangeError", "RequestTimeout"),
     _row("says internal error, processed", YES, "OperationFailed", "ExchangeNotAvailable", "ExchangeError"),
 )
+# Beyond the well-known ones. "ok" with numbers that are none means that only reading the order's fields shows it.
+BEYOND: Final = (
+    _row("HTTP 429 with Retry-After", NO, "DDoSProtection", "RateLimitExceeded", "RateLimitExceeded"),
+    _row("HTTP 418 with Retry-After", NO, "DDoSProtection"),
+    _row("WAF page", NO, "ExchangeNotAvailable"),
+    _row("JSON nested 1,000,000 deep, processed", YES, "no id"),
+    _row("numbers are NaN, processed", YES, "no id", "ok", "no id"),
+    _row("numbers are Infinity, processed", YES, "no id", "ok", "no id"),
+    _row("numbers are 1e400, processed", YES, "no id", "ok", "no id"),
+    _row("numbers are null, processed", YES, "ok"),
+    _row('numbers are "NaN", processed', YES, "ValueError", "ok", "ok"),
+    _row('numbers are "1e400", processed', YES, "ok"),
+    _row("redirected to another host", NO, "no id"),
+    _row("redirected to another host, body and all", NO, "no id"),
+    _row("processed, then redirected to another host", YES, "no id"),
+    _row("delivered twice", (2, 1, 1), "ok"),
+    _row("delivered twice, the last answer", (2, 1, 1), "ok", "InvalidNonce", "ok"),
+    _row("says key revoked", NO, "DDoSProtection", "AuthenticationError", "AuthenticationError"),
+    _row("says permission denied", NO, "AuthenticationError", "PermissionDenied", "PermissionDenied"),
+    _row("says order too small", NO, "BadRequest", "InvalidOrder", "ExchangeError"),
+    _row("says too many digits", NO, "BadRequest", "InvalidOrder", "ExchangeError"),
+    _row("says duplicate client id", NO, "InvalidOrder", "ExchangeError", "ExchangeError"),
+)
+ROWS: Final = (*TABLE, *BEYOND)
+# Where binance's class reads a code by the address that it came from: the outcome under the real address.
+UNDER_THE_REAL_ADDRESS: Final[Mapping[str, str]] = {"says overloaded": "OperationFailed"}

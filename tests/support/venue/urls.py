@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-ADDRESSES: Final = {
-    "binance": "https://api.binance.com",
-    "kraken": "https://api.kraken.com",
-    "coinbase": "https://api.coinbase.com",
-}
 # Every other address of binance points at the venue as well, so that a stray call cannot leave the machine.
 _BINANCE_OTHERS: Final = (
     "sapi", "sapiV2", "sapiV3", "sapiV4", "dapiPublic", "dapiPrivate", "dapiPrivateV2", "dapiData", "fapiPublic",
@@ -28,9 +23,14 @@ def urls(venue: str, address: str) -> dict[str, Any]:
     return {"api": {"rest": address}}
 
 
-def ccxt_table(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the class is given besides its keys; `about` is what the venue says of itself."""
-    table: dict[str, Any] = {"urls": urls(about["venue"], about["address"])}
+def ccxt_table(about: Mapping[str, Any], *, real_names: bool = False) -> dict[str, Any]:
+    """Return what the class is given besides its keys; `about` is what the venue says of itself.
+
+    With `real_names` the class keeps its addresses and goes through the venue's tunnel, which a venue with TLS has.
+    """
+    table: dict[str, Any] = (
+        {"httpsProxy": about["proxy"]} if real_names else {"urls": urls(about["venue"], about["address"])}
+    )
     if about["cafile"]:
         table["cafile"] = about["cafile"]
     if about["venue"] == "binance":
