@@ -131,10 +131,11 @@ async def _trickle(request: web.BaseRequest, reply: Reply, seconds: float, clock
         status=reply.status, headers={"Content-Type": reply.content_type, "Content-Length": str(len(body))}
     )
     await response.prepare(request)
-    size = -(-len(body) // TRICKLES)
+    pieces = max(TRICKLES, int(seconds))
+    size = -(-len(body) // pieces)
     for first in range(0, len(body), size):
         await response.write(body[first : first + size])
-        await clock.sleep(seconds / TRICKLES)
+        await clock.sleep(seconds / pieces)
     await response.write_eof()
     return response
 

@@ -105,6 +105,7 @@ _SLOW: Final = {
     "latency within the timeout": Fault(way_s=0.15, back_s=0.15),
     "answer cut short": Fault(answer=Answer.CUT),
     "answer trickles past the timeout": Fault(answer=Answer.TRICKLED, back_s=2.0),
+    "answer drips for two minutes": Fault(answer=Answer.TRICKLED, back_s=120.0),
     "answer trickles, in time": Fault(answer=Answer.TRICKLED, back_s=0.4),
 }
 _STATUSES: Final = {
@@ -142,6 +143,73 @@ _SAYINGS: Final = {
     for saying in Saying
 }
 FAULTS: Final[Mapping[str, Fault]] = {**_LOST, **_SLOW, **_STATUSES, **_GARBAGE, **_SAYINGS}
+
+# What answers a read without telling anything: each must be an error to whoever asked, never an empty list.
+GARBAGE: Final = (
+    "HTTP 200 with HTML, not processed",
+    "HTTP 200 empty, processed",
+    "HTTP 200 malformed JSON, processed",
+    "HTTP 200 {}, processed",
+    "HTTP 200 binary body, processed",
+    "HTTP 505, not processed",
+    "HTTP 524, not processed",
+    "HTTP 529, not processed",
+    "JSON nested 1,000,000 deep, processed",
+    "answer cut short",
+)
+# Ready mixes for storms: weights by name.
+ORDER_STORM: Final[Mapping[str, float]] = {
+    "connection closed before processing": 2,
+    "connection reset before processing": 1,
+    "no answer, not processed": 1,
+    "processed, then connection closed": 4,
+    "processed, then connection reset": 2,
+    "processed, never answered": 2,
+    "closed now, processed 0.3 s later": 2,
+    "closed now, processed 2 s later": 2,
+    "never answered, processed 5 s later": 1,
+    "closed now, processed 15 s later": 1,
+    "latency within the timeout": 3,
+    "answer cut short": 2,
+    "answer trickles, in time": 1,
+    "HTTP 500, processed": 2,
+    "HTTP 502, not processed": 2,
+    "HTTP 503, processed": 2,
+    "HTTP 504, processed": 2,
+    "HTTP 524, processed": 1,
+    "HTTP 524, not processed": 1,
+    "HTTP 200 with HTML, processed": 2,
+    "HTTP 200 with HTML, not processed": 1,
+    "HTTP 200 empty, processed": 1,
+    "HTTP 200 {}, processed": 1,
+    "WAF page": 1,
+    "says clock skew": 1,
+    "says maintenance": 1,
+    "says rate limit": 1,
+    "says overloaded": 1,
+    "says status unknown, processed": 2,
+    "says backend timeout, processed": 2,
+    "says internal error, processed": 2,
+}
+READ_STORM: Final[Mapping[str, float]] = {
+    "connection closed before processing": 3,
+    "connection reset before processing": 2,
+    "no answer, not processed": 1,
+    "latency within the timeout": 4,
+    "answer cut short": 2,
+    "HTTP 429 with Retry-After": 1,
+    "HTTP 500, not processed": 2,
+    "HTTP 502, not processed": 2,
+    "HTTP 504, not processed": 1,
+    "HTTP 524, not processed": 2,
+    "HTTP 200 with HTML, not processed": 3,
+    "HTTP 200 empty, processed": 2,
+    "HTTP 200 malformed JSON, processed": 2,
+    "HTTP 200 {}, processed": 3,
+    "numbers are null, processed": 1,
+    'numbers are "NaN", processed': 1,
+    "WAF page": 1,
+}
 
 
 def fault_of(given: str | Mapping[str, Any]) -> tuple[str, Fault]:

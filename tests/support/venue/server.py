@@ -41,7 +41,11 @@ DIALECTS: Final = {"binance": Binance, "kraken": Kraken, "coinbase": Coinbase}
 
 @dataclass(slots=True)
 class Entry:
-    """What became of one request. Times are the venue's; `processed` counts how often it reached the ledger."""
+    """What became of one request. Times are the venue's.
+
+    `at_s` is when the venue's edge took it; its way (`Fault.way_s`) lies behind that. `admitted` says that its proofs were
+    good, `processed` how often it reached the ledger.
+    """
 
     number: int
     at_s: float

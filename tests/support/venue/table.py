@@ -105,6 +105,7 @@ BEYOND: Final = (
     _row("HTTP 429 with Retry-After", NO, "DDoSProtection", "RateLimitExceeded", "RateLimitExceeded"),
     _row("HTTP 418 with Retry-After", NO, "DDoSProtection"),
     _row("WAF page", NO, "ExchangeNotAvailable"),
+    _row("answer drips for two minutes", YES, "RequestTimeout < TimeoutError"),
     _row("JSON nested 1,000,000 deep, processed", YES, "no id"),
     _row("numbers are NaN, processed", YES, "no id", "ok", "no id"),
     _row("numbers are Infinity, processed", YES, "no id", "ok", "no id"),
