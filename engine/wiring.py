@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
 from engine.exchanges.ccxt_live.kind import NAME as CCXT
 from engine.exchanges.guarded import Guarded, GuardSettings
 from engine.execution import PipelineSettings, Tenure
+from engine.keys import KeyPlace, load
 from engine.log import logger
 from engine.market.base import MarketSource
 from engine.market.candles import CandleBuilder
@@ -144,7 +147,8 @@ class _Builder:
         except KeyError as unknown:
             raise ConfigError(f"traders.{trader.name}.exchange: {unknown.args[0]}") from None
         options = {"paper": trader.paper, "weather": trader.weather, "ccxt": trader.ccxt}
-        adapter = kind(Account(trader.name, trader.exchange, options), around)
+        credentials = None if trader.is_paper else partial(load, _key_place(trader), os.environ)
+        adapter = kind(Account(trader.name, trader.exchange, options, credentials, trader.sandbox), around)
         exchange = Guarded(
             adapter,
             clock=self.clock,
@@ -260,6 +264,12 @@ class _Builder:
             begins = self.clock.today()  # the system's time does not follow a loop that runs at a pace of its own
         if begins is not None:
             self.clock.begin(begins)
+
+
+def _key_place(trader: TraderSettings) -> KeyPlace:
+    return KeyPlace(
+        trader.name, trader.api_key_env, trader.secret_env, trader.password_env, trader.key_file, trader.keyring
+    )
 
 
 class EngineThread:
