@@ -14,7 +14,6 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from engine.config import Loaded
-from engine.core.text import clean
 from engine.redaction import MASK, REDACT
 from engine.settings import Settings, TraderSettings, is_secret_name
 
@@ -146,4 +145,4 @@ def _flat(key: str, value: object) -> Iterator[tuple[str, str]]:
         yield key, MASK
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield key, clean(REDACT(text), 300)
+        yield key, REDACT.line(text, 300)

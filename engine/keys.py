@@ -153,8 +153,8 @@ def _from_environment(place: KeyPlace, env: Mapping[str, str]) -> Read:
             continue
         if variable not in env:
             raise ConfigError(
-                f"trader {place.trader}: {name}: environment variable {variable!r} is not set; "
-                f"export it before the start, or change {name}_env"
+                f"trader {place.trader}: {name}_env: environment variable {variable!r} is not set; "
+                "export it before the start, or name another"
             )
         read[name] = (env[variable], f"environment variable {variable}")
     return read
@@ -204,14 +204,14 @@ def _from_file(path: Path) -> Read:
         where = f"line {line[1]}" if line else "its end"
         raise ConfigError(f"{path}: not TOML at {where}; write values in quotes, PEM texts in three") from None
     except (ValueError, RecursionError):
-        raise ConfigError(f'{path}: not TOML; write lines such as api_key = "...", in UTF-8') from None
+        raise ConfigError(f'{path}: not TOML; write lines of the form name = "value", in UTF-8') from None
     if not tables.keys() <= _CCXT_NAMES.keys():
         raise ConfigError(f"{path}: holds something else than {', '.join(_CCXT_NAMES)}; remove it")
     if not any(all(name in tables for name in pair) for pair in _PAIRS):
         raise ConfigError(f"{path}: needs api_key and secret, or wallet_address and private_key; add what is missing")
     for name, value in tables.items():
         if not isinstance(value, str):
-            raise ConfigError(f"{path}: {name}: is no text; put it in quotes")
+            raise ConfigError(f"{path}: {name} is no text; put it in quotes")
     return {name: (value, str(path)) for name, value in tables.items()}
 
 

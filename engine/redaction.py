@@ -74,6 +74,14 @@ class Redactor:
         text = _PATTERNS.sub(rf"\1\2{MASK}", text)
         return _TOKEN.sub(MASK, text) if "eyJ" in text else text
 
+    def within(self, value: object) -> object:
+        """Return a value of JSON with every text in it redacted, names by value alone."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, dict):
+            return {self.by_value(name): self.within(inner) for name, inner in value.items()}
+        return [self.within(inner) for inner in value] if isinstance(value, list) else value
+
     def line(self, text: str, length_max: int = 500) -> str:
         """Return foreign text as one clean line of at most `length_max` characters, without secrets.
 

@@ -29,6 +29,7 @@ from engine.market.replay import ReplaySource
 from engine.market.synthetic import SyntheticSource
 from engine.pipeline import OrderExecutionPipeline
 from engine.places import socket_path
+from engine.redaction import REDACT
 from engine.settings import Settings, TraderSettings
 from engine.store.sqlite import SqliteStore
 from engine.strategies.base import STRATEGIES
@@ -298,9 +299,9 @@ class EngineThread:
     def error(self) -> str:
         """Return why the engine is not running any more, or the empty text while it runs or after a stop in order."""
         if self.failure is not None:
-            return f"{type(self.failure).__name__}: {self.failure}"
+            return REDACT.line(f"{type(self.failure).__name__}: {self.failure}")
         if self._ended.is_set() and self._deck.engine.failure is not None:
-            return str(self._deck.engine.failure)
+            return REDACT.line(str(self._deck.engine.failure))
         return ""
 
     def start(self) -> None:
@@ -333,7 +334,7 @@ class EngineThread:
         except SignalDeckError as failure:
             self.failure = failure
         except BaseException as failure:  # noqa: BLE001 - the thread's own supervisor: the screen must learn of it
-            _log.error("the engine's thread ended", error=repr(failure), exc_info=True)
+            _log.error("the engine's thread ended", error=failure)
             self.failure = failure
         finally:
             self._ended.set()

@@ -14,7 +14,7 @@ from typing import Final
 import typer
 
 from engine.core.errors import SignalDeckError
-from tui.commands.frame import alone, complain, exit_code_for
+from tui.commands.frame import Exit, alone, complain, exit_code_for
 from tui.commands.planning import deck
 
 MANY: Final = "--replay"  # takes all the paths that follow it
@@ -85,6 +85,11 @@ def main() -> None:
     except SignalDeckError as e:
         complain(str(e))
         sys.exit(exit_code_for(e))
+    except Exception as e:  # noqa: BLE001 - the interpreter's own words would tell what errors hold
+        from tui import crash
+
+        complain("\n".join(["a defect of SignalDeck, which ended this command:", *crash.full(e)]))
+        sys.exit(Exit.FAILED)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ def refusal(place: KeyPlace, env: dict[str, str] | None = None) -> str:
     for value in (KEY, SECRET, BODY[0]):
         assert value not in told
     assert caught.value.__cause__ is None
-    return str(caught.value)
+    said = str(caught.value)
+    assert REDACT.line(said, 1_000) == said, "the words must not look like a secret themselves"
+    return said
 
 
 def test_the_environment_gives_key_secret_and_password_without_their_line_end() -> None:
@@ -155,11 +157,12 @@ def test_a_file_that_is_not_there_is_named() -> None:
         (f'{KEY} = "x"\nsecret = "y"', "holds something else"),
         (f'api_key = "{KEY}"', "needs api_key and secret"),
         (f'secret = "{SECRET}"\nwallet_address = "{KEY}"', "needs api_key and secret"),
-        (f'api_key = "{KEY}"\nsecret = 12345678', "secret: is no text"),
+        (f'api_key = "{KEY}"\nsecret = 12345678', "secret is no text"),
         (f'api_key = "{KEY}"\nsecret = ""', "secret"),
         (f'# {"#" * 70_000}\napi_key = "{KEY}"', "more than"),
         ("x = " + "[" * 5_000, "not TOML"),
     ],
+    ids=["bare", "open", "more", "name", "alone", "mixed", "number", "empty", "long", "deep"],
 )
 def test_a_file_that_says_something_else_is_refused_and_not_repeated(folder: Path, text: str, why: str) -> None:
     said = refusal(KeyPlace("real", key_file=a_key_file(folder, text)))
@@ -170,10 +173,10 @@ def test_a_file_that_says_something_else_is_refused_and_not_repeated(folder: Pat
 class Ring(KeyringBackend):
     """A keyring in memory, behind the real package."""
 
-    priority = 1.0  # type: ignore[assignment]  # the package computes it for its own backends
+    priority = 1.0
 
     def __init__(self, entries: dict[str, str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # the package's own
         self._entries = entries
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -208,7 +211,7 @@ def test_an_entry_that_is_missing_is_named_with_the_command_that_makes_it() -> N
 
 @pytest.mark.usefixtures("_its_own_ring")
 def test_a_machine_without_a_keyring_is_told_what_else_there_is() -> None:
-    keyring.set_keyring(NoKeyring())
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]  # the package's own
     said = refusal(KeyPlace("real", keyring=True))
     assert "NoKeyringError" in said
     assert "api_key_env" in said
