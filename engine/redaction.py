@@ -26,22 +26,47 @@ _PATTERNS: Final = re.compile(
 )
 _TOKEN: Final = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")  # a signed token: header, claims, signature
 _URL_QUERY: Final = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
-_URL_LOGIN: Final = re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@")
+_URL_LOGIN: Final = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 _HEX: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{16,})")
+
+
+# The beginnings of the names above: most texts hold none, and are not looked at any closer.
+_STEMS: Final = ("sign", "key", "secret", "passphrase", "password", "token", "authorization")
+_GRAM: Final = 6
+_STRIDE: Final = 8
+
+
+class _Known:
+    """The forms to look for. `may_be_in` is quick and never wrong when it says no.
+
+    A form of 13 characters or more that stands in a text covers the 6 from some multiple of 8 on; so only every eighth
+    piece of the text is looked up among the pieces of the forms, however many there are.
+    """
+
+    def __init__(self, forms: Iterable[str]) -> None:
+        self.forms = tuple(sorted(forms, key=lambda f: (-len(f), f)))  # the longest first: one may be part of another
+        self.longest = len(self.forms[0]) if self.forms else 0
+        shortest = _GRAM + _STRIDE - 1
+        self._short = tuple(form for form in self.forms if len(form) < shortest)
+        long = (form for form in self.forms if len(form) >= shortest)
+        self._pieces = frozenset(form[n : n + _GRAM] for form in long for n in range(_STRIDE))
+
+    def may_be_in(self, text: str) -> bool:
+        pieces = [text[n : n + _GRAM] for n in range(0, len(text), _STRIDE)]
+        return not self._pieces.isdisjoint(pieces) or any(form in text for form in self._short)
 
 
 class Redactor:
     """Knows the loaded secrets, and what a signed request looks like. Safe to call from any thread."""
 
     def __init__(self) -> None:
-        self._forms: tuple[str, ...] = ()
-        self._longest = 0
+        self._known = _Known(())
         self._learning = threading.Lock()
 
     @property
     def is_taught(self) -> bool:
         """Say whether any secret is known."""
-        return bool(self._forms)
+        return bool(self._known.forms)
 
     def learn(self, *secrets: str) -> None:
         """Hide these values from here on, however they are written: plain, quoted, escaped, in base64 and in hex.
@@ -52,15 +77,16 @@ class Redactor:
         pieces = [piece for secret in secrets for piece in _pieces(secret)]
         pairs = [f"{one}:{other}" for one in secrets for other in secrets if one is not other]
         forms = {form for piece in pieces + pairs for form in _spellings(piece)}
-        known = {form for form in forms if len(form) >= SECRET_LENGTH_MIN}
+        fresh = {form for form in forms if len(form) >= SECRET_LENGTH_MIN}
         with self._learning:
-            # The longest first: a form may be part of another.
-            self._forms = tuple(sorted({*self._forms, *known}, key=lambda f: (-len(f), f)))
-            self._longest = len(self._forms[0]) if self._forms else 0
+            self._known = _Known({*self._known.forms, *fresh})
 
     def by_value(self, text: str) -> str:
         """Return `text` without the known secrets; nothing that only looks like one is touched."""
-        for form in self._forms:
+        known = self._known
+        if not known.forms or not known.may_be_in(text):
+            return text
+        for form in known.forms:
             if form in text:
                 text = text.replace(form, MASK)
         return text
@@ -70,8 +96,10 @@ class Redactor:
         text = self.by_value(text)
         if "://" in text:
             text = _URL_QUERY.sub(rf"\1?{MASK}", text)
-            text = _URL_LOGIN.sub(rf"\1{MASK}@", text)
-        text = _PATTERNS.sub(rf"\1\2{MASK}", text)
+            text = _URL_LOGIN.sub(f"://{MASK}@", text)
+        lower = text.lower()
+        if any(stem in lower for stem in _STEMS):
+            text = _PATTERNS.sub(rf"\1\2{MASK}", text)
         return _TOKEN.sub(MASK, text) if "eyJ" in text else text
 
     def within(self, value: object) -> object:
@@ -87,9 +115,11 @@ class Redactor:
 
         Secrets go before anything is cut, since the half of one is still one, and again after what split them is gone.
         """
-        bound = 8 * length_max + 2 * self._longest
-        if len(text) > bound:  # the piece at the cut may be half a secret
-            text = self(text[:bound])[: bound - self._longest] + "…"
+        longest = self._known.longest
+        bound = 8 * length_max + 2 * longest
+        if len(text) > bound:  # the last piece before the cut may be a part of a secret
+            text = self(text[:bound])
+            text = text[: len(text) - longest] + "…"
         return self.by_value(clean(self(text), length_max))
 
 
