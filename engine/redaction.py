@@ -37,7 +37,7 @@ _STRIDE: Final = 8
 
 
 class _Known:
-    """The forms to look for. `may_be_in` is quick and never wrong when it says no.
+    """The forms to look for, and a quick way to see that none is there.
 
     A form of 13 characters or more that stands in a text covers the 6 from some multiple of 8 on; so only every eighth
     piece of the text is looked up among the pieces of the forms, however many there are.
@@ -51,7 +51,14 @@ class _Known:
         long = (form for form in self.forms if len(form) >= shortest)
         self._pieces = frozenset(form[n : n + _GRAM] for form in long for n in range(_STRIDE))
 
-    def may_be_in(self, text: str) -> bool:
+    def hide_in(self, text: str) -> str:
+        if self._may_be_in(text):
+            for form in self.forms:
+                if form in text:
+                    text = text.replace(form, MASK)
+        return text
+
+    def _may_be_in(self, text: str) -> bool:
         pieces = [text[n : n + _GRAM] for n in range(0, len(text), _STRIDE)]
         return not self._pieces.isdisjoint(pieces) or any(form in text for form in self._short)
 
@@ -82,14 +89,19 @@ class Redactor:
             self._known = _Known({*self._known.forms, *fresh})
 
     def by_value(self, text: str) -> str:
-        """Return `text` without the known secrets; nothing that only looks like one is touched."""
+        """Return `text` without the known secrets; nothing that only looks like one is touched.
+
+        A secret that escapes or invisible characters split is found too; then the text comes back clean, on one line.
+        """
         known = self._known
-        if not known.forms or not known.may_be_in(text):
+        if not known.forms:
             return text
-        for form in known.forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        return text
+        text = known.hide_in(text)
+        if text.isprintable():
+            return text
+        bare = clean(text, len(text))
+        hidden = known.hide_in(bare)
+        return text if hidden == bare else hidden
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets, signatures and URL queries."""
@@ -113,14 +125,14 @@ class Redactor:
     def line(self, text: str, length_max: int = 500) -> str:
         """Return foreign text as one clean line of at most `length_max` characters, without secrets.
 
-        Secrets go before anything is cut, since the half of one is still one, and again after what split them is gone.
+        Secrets go before anything is cut, since the half of one is still one.
         """
         longest = self._known.longest
         bound = 8 * length_max + 2 * longest
         if len(text) > bound:  # the last piece before the cut may be a part of a secret
             text = self(text[:bound])
             text = text[: len(text) - longest] + "…"
-        return self.by_value(clean(self(text), length_max))
+        return clean(self(text), length_max)
 
 
 def _pieces(secret: str) -> Iterator[str]:

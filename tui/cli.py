@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import typer
@@ -80,8 +80,13 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     gc.set_threshold(*GC_THRESHOLDS)
     arguments = spread(sys.argv[1:])
+    to_the_end(lambda: build(needed(arguments))(args=arguments, prog_name="signaldeck"))
+
+
+def to_the_end(command: Callable[[], object]) -> None:
+    """Run a command. Whatever it raises ends the process, in words that hold no credential and no variable's value."""
     try:
-        build(needed(arguments))(args=arguments, prog_name="signaldeck")
+        command()
     except SignalDeckError as e:
         complain(str(e))
         sys.exit(exit_code_for(e))
