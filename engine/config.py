@@ -22,6 +22,7 @@ from engine.core.errors import ConfigError
 from engine.core.text import clean
 from engine.core.values import Mode
 from engine.places import beside, find_config, read_toml
+from engine.redaction import REDACT
 from engine.settings import Settings, demo_tables, is_secret_name
 from engine.toml_lines import KeyPath, line_of, lines_of
 from engine.variables import PERCENT_VARIABLES, PLAIN_VARIABLES, PREFIX
@@ -48,7 +49,8 @@ def demo_settings() -> Settings:
 def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Loaded:
     """Return the settings in force. `overrides` maps dotted keys to values from the command line.
 
-    Raises ConfigError with one line per fault, each naming file and line, variable or option, the key, and the fix.
+    Credentials in the environment are not read, but hidden from here on. Raises ConfigError with one line per fault, each
+    naming file and line, variable or option, the key, and the fix.
     """
     found = find_config(path, env)
     overrides = overrides or {}
@@ -61,6 +63,9 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, obje
     for key, value in overrides.items():
         gathered.set(tuple(key.split(".")), value, "the command line")
     settings = gathered.validate()
+    for trader in settings.traders:
+        named = (trader.api_key_env, trader.secret_env, trader.password_env)
+        REDACT.learn(*(env[name].strip() for name in named if name in env))
     if found is not None or settings.strategies != Settings().strategies:  # the usual ones need no proof
         _check_strategies(settings, gathered)
     return Loaded(settings, gathered.sources, settings.mode, found)
@@ -89,9 +94,10 @@ class _Gathered:
         )
         if real and isinstance(market, dict) and "source" not in market:
             self.tables["market"] = {"source": "ccxt", **market}  # real orders need real prices
-        store = self.tables.get("store")
-        if isinstance(store, dict) and isinstance(store.get("path"), str) and store["path"]:
-            store["path"] = beside(path, store["path"])
+        listed = traders if isinstance(traders, list) else ()
+        for table, name in ((self.tables.get("store"), "path"), *((trader, "key_file") for trader in listed)):
+            if isinstance(table, dict) and isinstance(table.get(name), str) and table[name]:
+                table[name] = beside(path, table[name])
 
     def add_environment(self, env: Mapping[str, str]) -> None:
         for name, key in PLAIN_VARIABLES.items():
@@ -137,7 +143,7 @@ class _Gathered:
 
     def _describe(self, fault: dict[str, Any]) -> str:
         path: KeyPath = tuple(fault["loc"])
-        what = clean(str(fault["msg"]).removeprefix("Value error, "), 300)
+        what = REDACT.line(str(fault["msg"]).removeprefix("Value error, "), 300)
         key, _, rest = what.partition(": ")
         if not path and rest and KEY_FORM.fullmatch(key):  # a rule over several sections names its key itself
             path, what = tuple(key.split(".")), rest

@@ -14,7 +14,6 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from engine.config import Loaded
-from engine.core.text import clean
 from engine.redaction import MASK, REDACT
 from engine.settings import Settings, TraderSettings, is_secret_name
 
@@ -25,7 +24,10 @@ _HEAD: Final = """\
 # what is wrong with it; `signaldeck config show` says what is in force, and why.
 """
 _REAL_TRADER: Final = """\
-# A trader with real money. Its credentials are never in a file: these name environment variables.
+# A trader with real money. Its credentials are never in this file: these name environment variables. Instead of them,
+# key_file = "kraken.key" names a file of mode 0600 with lines such as api_key = "...", secret = "...", and keyring = true
+# takes the entries trader_kraken/api_key and trader_kraken/secret that `keyring set signaldeck ...` made.
+# Give the key the right to trade and nothing else, never to withdraw, and bind it to this machine's address.
 # [[traders]]
 # name = "trader_kraken"
 # exchange = "kraken"
@@ -143,4 +145,4 @@ def _flat(key: str, value: object) -> Iterator[tuple[str, str]]:
         yield key, MASK
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield key, clean(REDACT(text), 300)
+        yield key, REDACT.line(text, 300)

@@ -140,6 +140,8 @@ class _Foreign(logging.Handler):
         self._running = running
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < _FLOORS.get(record.name.partition(".")[0], 0):
+            return  # whoever set the level of a logger below another got past that one's
         facts = {"error": record.exc_info[1]} if record.exc_info and record.exc_info[1] else {}
         self._running.take(record.levelname.lower(), record.name, record.getMessage(), facts)
 

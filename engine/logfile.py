@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from engine.core.text import clean
 from engine.redaction import Redactor
 from engine.wire import plain
 
@@ -172,10 +171,10 @@ def render(record: Record, redact: Redactor) -> tuple[LogLine, bytes]:
     """Return a record as the ring keeps it and as the file has it. Number 0: the ring counts."""
     facts = {}
     for name, value in list(record.facts.items())[:FACTS_MAX]:
-        facts[clean(name, 64)] = clean(redact(_text(value)), VALUE_LENGTH_MAX)
+        facts[redact.line(name, 64)] = redact.line(_text(value), VALUE_LENGTH_MAX)
     if record.repeated:
         facts["repeated"] = str(record.repeated)
-    event = clean(redact(record.event), VALUE_LENGTH_MAX)
+    event = redact.line(record.event, VALUE_LENGTH_MAX)
     line = LogLine(0, record.at, record.level, record.part, event, facts)
     head = {"at": plain(record.at), "level": line.level, "part": line.part, "event": event}
     return line, json.dumps({**facts, **head}, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -19,8 +19,10 @@ from engine.exchanges.paper.settings import PaperSettings
 from engine.exchanges.paper.weather import WeatherSettings
 from engine.log import LogSettings
 from engine.market.settings import CandleSettings, ReplaySettings, SyntheticSettings
+from engine.venues.table import check_table
 
 NAME_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+VARIABLE_FORM: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # shorter than the keys that are pasted by mistake
 PAPER: Final = "paper"
 _SECRET_WORDS: Final = ("secret", "password", "passphrase", "apikey", "api_key", "privatekey", "token", "walletaddress")
 
@@ -101,8 +103,9 @@ class DashboardSettings(Section):
 class TraderSettings(Section):
     """One account. `exchange` is "paper" or a ccxt id. `strategies` lists those whose signals it gets first.
 
-    Credentials are never written here: `api_key_env`, `secret_env` and `password_env` name environment variables, or
-    `keyring` takes them from the system's keyring. `ccxt` is handed to the ccxt class as it is.
+    Credentials are never written here, and lie in one place: `api_key_env`, `secret_env` and `password_env` name
+    environment variables; or `key_file` is a TOML file of mode 0600 (a relative path counts from this file); or `keyring`
+    takes them from the system's keyring. `ccxt` is handed to the ccxt class as it is.
     """
 
     name: str
@@ -113,6 +116,7 @@ class TraderSettings(Section):
     api_key_env: str = ""
     secret_env: str = ""
     password_env: str = ""
+    key_file: Path | None = None
     keyring: bool = False
     sandbox: bool = False
     paper: PaperSettings = PaperSettings()
@@ -130,6 +134,13 @@ class TraderSettings(Section):
             raise ValueError("a name has up to 64 letters, digits, '_', '-' and '.'")
         return name
 
+    @field_validator("api_key_env", "secret_env", "password_env")
+    @classmethod
+    def _is_a_variable(cls, name: str) -> str:
+        if name and not VARIABLE_FORM.fullmatch(name):
+            raise ValueError("is the name of an environment variable, not the key itself: such as KRAKEN_KEY")
+        return name
+
     @field_validator("ccxt")
     @classmethod
     def _holds_no_secret(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,13 +148,23 @@ class TraderSettings(Section):
             raise ValueError(
                 f"{found!r} does not belong in a file; name its environment variable in api_key_env, secret_env or password_env"
             )
+        check_table(table)
         return table
 
     @model_validator(mode="after")
     def _has_credentials(self) -> Self:
-        if self.is_paper or self.keyring or (self.api_key_env and self.secret_env):
-            return self
-        raise ValueError(f"{self.exchange!r} needs api_key_env and secret_env, or keyring = true")
+        has_variables = bool(self.api_key_env and self.secret_env)
+        places = {
+            "api_key_env and secret_env": has_variables,
+            "key_file": self.key_file is not None,
+            "keyring = true": self.keyring,
+        }
+        named = [name for name, is_named in places.items() if is_named]
+        if len(named) > 1:
+            raise ValueError(f"the credentials lie in one place; keep one of: {', '.join(named)}")
+        if not (self.is_paper or named):
+            raise ValueError(f"{self.exchange!r} needs api_key_env and secret_env, or key_file, or keyring = true")
+        return self
 
 
 _USUAL_TRADERS: Final = (

@@ -23,6 +23,7 @@ from engine.core import errors
 from engine.core.errors import BadInput, SignalDeckError
 from engine.core.intake import Taken
 from engine.core.text import clean
+from engine.redaction import REDACT
 
 if TYPE_CHECKING:  # else imported where they are used: a command that hands in a signal meets neither
     from engine.core.board import ExecutionStatus
@@ -49,8 +50,13 @@ _SIMPLE: Final[Mapping[str, type[SignalDeckError]]] = {
 
 
 def plain(value: object) -> object:
-    """Return `value` as what JSON has: decimals, times and paths as text, dataclasses as objects, NaN as null."""
+    """Return `value` as what JSON has: decimals, times and paths as text, dataclasses as objects, NaN as null.
+
+    No loaded credential gets through.
+    """
     if value is None or isinstance(value, str | bool):
+        if isinstance(value, str) and REDACT.is_taught:
+            return REDACT.by_value(value)
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, IntEnum):
         return value.name.lower()
@@ -103,7 +109,7 @@ def _refuse_constant(name: str) -> object:
 
 def error_message(e: SignalDeckError) -> dict[str, object]:
     """Return an error as the socket carries it."""
-    said: dict[str, object] = {"kind": type(e).__name__, "text": clean(str(e), 2000)}
+    said: dict[str, object] = {"kind": type(e).__name__, "text": REDACT.line(str(e), 2000)}
     if isinstance(e, BadInput):
         said |= {"field": e.field, "problem": e.problem, "fix": e.fix}
     return said

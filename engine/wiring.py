@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
 from engine.exchanges.ccxt_live.kind import NAME as CCXT
 from engine.exchanges.guarded import Guarded, GuardSettings
 from engine.execution import PipelineSettings, Tenure
+from engine.keys import KeyPlace, load
 from engine.log import logger
 from engine.market.base import MarketSource
 from engine.market.candles import CandleBuilder
@@ -26,6 +29,7 @@ from engine.market.replay import ReplaySource
 from engine.market.synthetic import SyntheticSource
 from engine.pipeline import OrderExecutionPipeline
 from engine.places import socket_path
+from engine.redaction import REDACT
 from engine.settings import Settings, TraderSettings
 from engine.store.sqlite import SqliteStore
 from engine.strategies.base import STRATEGIES
@@ -144,7 +148,8 @@ class _Builder:
         except KeyError as unknown:
             raise ConfigError(f"traders.{trader.name}.exchange: {unknown.args[0]}") from None
         options = {"paper": trader.paper, "weather": trader.weather, "ccxt": trader.ccxt}
-        adapter = kind(Account(trader.name, trader.exchange, options), around)
+        credentials = None if trader.is_paper else partial(load, _key_place(trader), os.environ)
+        adapter = kind(Account(trader.name, trader.exchange, options, credentials, trader.sandbox), around)
         exchange = Guarded(
             adapter,
             clock=self.clock,
@@ -262,6 +267,12 @@ class _Builder:
             self.clock.begin(begins)
 
 
+def _key_place(trader: TraderSettings) -> KeyPlace:
+    return KeyPlace(
+        trader.name, trader.api_key_env, trader.secret_env, trader.password_env, trader.key_file, trader.keyring
+    )
+
+
 class EngineThread:
     """An engine in a thread and on a loop of its own, so that no terminal can ever hold up an order."""
 
@@ -288,9 +299,9 @@ class EngineThread:
     def error(self) -> str:
         """Return why the engine is not running any more, or the empty text while it runs or after a stop in order."""
         if self.failure is not None:
-            return f"{type(self.failure).__name__}: {self.failure}"
+            return REDACT.line(f"{type(self.failure).__name__}: {self.failure}")
         if self._ended.is_set() and self._deck.engine.failure is not None:
-            return str(self._deck.engine.failure)
+            return REDACT.line(str(self._deck.engine.failure))
         return ""
 
     def start(self) -> None:
@@ -323,7 +334,7 @@ class EngineThread:
         except SignalDeckError as failure:
             self.failure = failure
         except BaseException as failure:  # noqa: BLE001 - the thread's own supervisor: the screen must learn of it
-            _log.error("the engine's thread ended", error=repr(failure), exc_info=True)
+            _log.error("the engine's thread ended", error=failure)
             self.failure = failure
         finally:
             self._ended.set()

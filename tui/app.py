@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -21,7 +20,7 @@ from textual.theme import Theme
 
 from engine.clock import Clock, SystemClock
 from engine.core.text import clean
-from engine.redaction import REDACT
+from tui import crash
 from tui.bridge import Bridge
 from tui.pace import base_interval
 from tui.palette import Commands
@@ -75,11 +74,13 @@ class SignalDeckApp(App[int]):
         *,
         engine: EngineInside | None = None,
         clock: Clock | None = None,
+        crash_file: Path | None = None,
     ) -> None:
         self.bridge = bridge
         self.dress = dress or Dress()
         self.engine = engine or EngineInside()
         self.clock: Clock = clock or SystemClock()
+        self.crash_file = crash_file
         self.complaints: list[str] = []
         self.main: MainScreen | None = None
         self._is_leaving = False
@@ -187,15 +188,13 @@ class SignalDeckApp(App[int]):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-        self.panic(crash_report(error))
+        self.panic(crash_report(error, self.crash_file))
 
 
-def crash_report(error: BaseException) -> Text:
-    """Return what broke and where, as text that holds no variable's value and no known secret."""
+def crash_report(error: BaseException, path: Path | None = None) -> Text:
+    """Return what broke and where, as text that holds no variable's value and no known secret. `path` gets all of it."""
     lines = ["SignalDeck's screen broke. The engine was told to stop in order; nothing in the store is lost.", ""]
-    lines += [
-        f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    lines.append(f"{type(error).__name__}: {clean(REDACT(str(error)), 300)}")
+    lines += crash.summary(error)
+    if path is not None and crash.keep(error, path):
+        lines += ["", f"The whole way is told in {clean(str(path), 500)}"]
     return Text("\n".join(lines))

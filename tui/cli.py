@@ -8,13 +8,13 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import typer
 
 from engine.core.errors import SignalDeckError
-from tui.commands.frame import alone, complain, exit_code_for
+from tui.commands.frame import Exit, alone, complain, exit_code_for
 from tui.commands.planning import deck
 
 MANY: Final = "--replay"  # takes all the paths that follow it
@@ -80,11 +80,21 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     gc.set_threshold(*GC_THRESHOLDS)
     arguments = spread(sys.argv[1:])
+    to_the_end(lambda: build(needed(arguments))(args=arguments, prog_name="signaldeck"))
+
+
+def to_the_end(command: Callable[[], object]) -> None:
+    """Run a command. Whatever it raises ends the process, in words that hold no credential and no variable's value."""
     try:
-        build(needed(arguments))(args=arguments, prog_name="signaldeck")
+        command()
     except SignalDeckError as e:
         complain(str(e))
         sys.exit(exit_code_for(e))
+    except Exception as e:  # noqa: BLE001 - the interpreter's own words would tell what errors hold
+        from tui import crash
+
+        complain("\n".join(["a defect of SignalDeck, which ended this command:", *crash.full(e)]))
+        sys.exit(Exit.FAILED)
 
 
 if __name__ == "__main__":

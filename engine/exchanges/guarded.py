@@ -19,11 +19,11 @@ from engine.core.breaker import Breaker, BreakerSettings, Guards, Outcome
 from engine.core.errors import ConfigError, Doubtful, ExchangeError, RefusalKind, Refused, Unsent
 from engine.core.events import BreakerState
 from engine.core.order import OrderReport, OrderRequest
-from engine.core.text import clean
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import Exchange, Lookup
 from engine.exchanges.fuses import BreakerChange, Call, Fuses
 from engine.exchanges.turns import Turns
+from engine.redaction import REDACT
 
 T = TypeVar("T")
 
@@ -341,4 +341,4 @@ def _is_cancelled() -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    return clean(f"{type(error).__name__}: {_QUERY.sub('?…', str(error))}", 200)
+    return REDACT.line(f"{type(error).__name__}: {_QUERY.sub('?…', str(error))}", 200)

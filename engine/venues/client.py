@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from engine.clock import Clock
 from engine.core.errors import ConfigError
-from engine.core.text import clean
 from engine.redaction import REDACT
 from engine.venues.guarding import guarded
 from engine.venues.table import merged, usual_table
@@ -90,7 +89,7 @@ class VenueClient:
         began_s = self._clock.elapsed()
         said = await self.call("fetch_time", trip=trip)
         if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < 2**43:
-            raise ValueError(f"the venue's time is {clean(str(said), 40)!r}")
+            raise ValueError(f"the venue's time is {REDACT.line(str(said), 40)!r}")
         at = datetime.fromtimestamp(said / 1000, UTC)
         self.time.note(at, began_s, self._clock.elapsed(), self.access.time_step_s)
         return at
@@ -130,4 +129,4 @@ def sentence(error: BaseException) -> str:
     name = type(error).__name__
     cause = error.__cause__
     behind = f" ({type(cause).__name__})" if cause is not None else ""
-    return clean(REDACT(_QUERY.sub("?…", f"{name}{behind}: {error}")), 300)
+    return REDACT.line(_QUERY.sub("?…", f"{name}{behind}: {error}"), 300)

@@ -84,7 +84,7 @@ def test_a_market_order_keeps_its_slippage_limit_at_the_venue_itself(control: Co
         await account.place(request)
         found = await account.find(a_lookup(request))
         assert found is not None
-        assert (found.status, found.filled_quantity) == (OrderStatus.CLOSED, 0)
+        assert (found.status, found.filled_quantity) == (OrderStatus.CLOSED, Decimal(0))
 
     played(control, story)
 
@@ -108,7 +108,7 @@ def test_a_limit_order_rests_is_listed_and_is_closed_on_request(control: Control
         recent = await account.recent_orders(LoopClock().wall() - timedelta(minutes=5), SYMBOL)
         in_recent = request.client_order_id in {r.client_order_id for r in recent}
         closed = await account.cancel(a_lookup(request))
-        assert (closed.status, closed.filled_quantity) == (OrderStatus.CLOSED, 0)
+        assert (closed.status, closed.filled_quantity) == (OrderStatus.CLOSED, Decimal(0))
         after = await account.recent_orders(LoopClock().wall() - timedelta(minutes=5), SYMBOL)
         assert in_recent or request.client_order_id in {r.client_order_id for r in after}
 

@@ -241,7 +241,7 @@ def test_the_written_file_gives_the_defaults_back(tmp_path: Path) -> None:
 
 
 def test_what_is_shown_masks_secrets_and_names_sources(tmp_path: Path) -> None:
-    path = a_file(tmp_path, LIVE + "[traders.ccxt]\nproxy = 'http://me:hunter2@proxy.example:80'\n")
+    path = a_file(tmp_path, LIVE + "[traders.ccxt]\nproxy = 'https://me:hunter2@proxy.example:80'\n")
     rows = {row.key: row for row in shown(load(path, {}))}
     assert "hunter2" not in rows["traders[0].ccxt.proxy"].value
     assert rows["traders[0].name"].source == f"{path}:5"
@@ -271,3 +271,46 @@ def test_lines_are_found_past_multiline_texts_and_comments() -> None:
     assert lines["t", "d", "e"] == 8
     assert lines["x", 1, "y", "z"] == 12
     assert ("not", "a", "table") not in lines
+
+
+@pytest.mark.parametrize("place", ["keyring = true", 'key_file = "real.key"'])
+def test_credentials_may_lie_in_a_file_or_the_keyring_instead_and_only_in_one_place(tmp_path: Path, place: str) -> None:
+    elsewhere = LIVE.replace('api_key_env = "K"\nsecret_env = "S"', place)
+    assert load(a_file(tmp_path, elsewhere), {}).mode is Mode.LIVE
+    assert "one place" in refusal(a_file(tmp_path, LIVE + place + "\n"))
+
+
+def test_a_key_file_counts_from_the_configuration_s_folder(tmp_path: Path) -> None:
+    text = LIVE.replace('api_key_env = "K"\nsecret_env = "S"', 'key_file = "keys/real.key"')
+    assert load(a_file(tmp_path, text), {}).settings.traders[0].key_file == tmp_path / "keys/real.key"
+
+
+def test_a_key_in_place_of_a_variable_s_name_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    for pasted in ("hunter2" * 10, "hunter2/hunter2=="):
+        said = refusal(a_file(tmp_path, LIVE.replace('"K"', f'"{pasted}"')))
+        assert "the name of an environment variable" in said
+        assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "fix"),
+    [
+        ("verbose = true", "'verbose'", "it prints keys"),
+        ("verify = false", "'verify'", "cafile"),
+        ("[traders.ccxt.options]\nmaxRetriesOnFailure = 3", "options.maxRetriesOnFailure", "must be 0"),
+        ("[traders.ccxt.urls]\napi = 'http://example.com'", "urls.api", "https://"),
+    ],
+)
+def test_a_table_that_would_undo_a_promise_is_refused(tmp_path: Path, line: str, key: str, fix: str) -> None:
+    said = refusal(a_file(tmp_path, f"{LIVE}[traders.ccxt]\n{line}\n"))
+    assert "traders[0].ccxt" in said
+    assert key in said
+    assert fix in said
+
+
+def test_a_credential_in_the_environment_is_hidden_as_soon_as_the_settings_name_it(tmp_path: Path) -> None:
+    env = {"K": f"hunter-{tmp_path.name}", "S": "hunter-of-secrets"}
+    proxied = LIVE + f"[traders.ccxt]\nhttpsProxy = 'https://proxy.example/{env['K']}'\n"
+    shown_text = str(shown(load(a_file(tmp_path, proxied), env)))
+    assert env["K"] not in shown_text
+    assert "https://proxy.example/***" in shown_text

@@ -25,6 +25,7 @@ from engine.core.errors import (
 )
 from engine.core.text import clean
 from engine.places import Named, find_db
+from engine.redaction import REDACT
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="F", help="the configuration file")]
 DbOption = Annotated[Path | None, typer.Option("--db", metavar="F", help="the store")]
@@ -160,13 +161,13 @@ def operator() -> str:
 
 def say(text: str) -> None:
     """Print a line for the reader."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(REDACT.by_value(text) + "\n")
 
 
 def complain(text: str) -> None:
     """Print what is wrong, to the error output. Several lines stay several; each is made safe for a terminal."""
     for line in text.splitlines() or [""]:
-        sys.stderr.write(f"signaldeck: {clean(line, 1_000)}\n")
+        sys.stderr.write(f"signaldeck: {REDACT.line(line, 1_000)}\n")
 
 
 def leave(code: int) -> NoReturn:

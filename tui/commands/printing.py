@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from tui.commands.frame import say
 
 def print_json(document: object) -> None:
     """Print one JSON document with two spaces of indent."""
-    say(json.dumps(plain(document), ensure_ascii=False, indent=2))
+    sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2) + "\n")  # `plain` let no secret through
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], nothing: str = "none") -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import SignalDeckError
 from engine.places import default_config
+from tui import crash
 from tui.commands.frame import Exit, complain, operator, say
 from tui.commands.leaving import CLOSE_S, Leaving
 from tui.commands.planning import Run
@@ -27,12 +28,19 @@ SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engin
 def run(planned: Run, *, headless: bool, seconds: float | None = None) -> int:
     """Run what was planned, with or without a screen; the exit code."""
     _keep_private()
-    return run_headless(planned, seconds) if headless else run_dashboard(planned)
+    try:
+        return run_headless(planned, seconds) if headless else run_dashboard(planned)
+    except SignalDeckError:
+        raise
+    except Exception as error:
+        crash.keep(error, crash.crash_file(planned.db))
+        raise
 
 
 def _keep_private() -> None:
-    """Let files be this user's alone, and let no crash leave an image of the memory behind."""
+    """Let files be this user's alone, and let no crash leave an image of the memory behind, or words on the screen."""
     os.umask(0o077)
+    crash.listen()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -127,7 +135,12 @@ def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:
     if not planned.is_plain_demo:
         wanted = planned.settings.dashboard
         dress = replace(dress, theme=wanted.theme, refresh_s=wanted.refresh_s or None)
-    app = SignalDeckApp(bridge, dress, engine=EngineInside(is_there=True, trouble=lambda: engine.error))
+    app = SignalDeckApp(
+        bridge,
+        dress,
+        engine=EngineInside(is_there=True, trouble=lambda: engine.error),
+        crash_file=crash.crash_file(planned.db),
+    )
     return app, engine
 
 

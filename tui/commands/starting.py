@@ -14,6 +14,7 @@ from engine.core.board import Board, EngineFacts, EngineState, ExecutionStatus, 
 from engine.core.commands import Command, CommandKind
 from engine.core.errors import NotThere
 from engine.core.events import Event
+from engine.redaction import REDACT
 
 if TYPE_CHECKING:
     from engine.clock import Clock
@@ -130,7 +131,7 @@ class EngineStart:
     def error(self) -> str:
         """Return why the engine does not run any more, or the empty text."""
         if self.failure is not None:
-            return f"{type(self.failure).__name__}: {self.failure}"
+            return REDACT.line(f"{type(self.failure).__name__}: {self.failure}")
         return self._engine.error if self._engine else ""
 
     def begin(self) -> None:

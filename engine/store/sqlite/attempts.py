@@ -19,7 +19,7 @@ from engine.core.order import Fill, Latency
 from engine.core.portfolio import Trade, position_after
 from engine.core.values import Position, Reason, Side
 from engine.store.base import Applied, AttemptMove, Intent, Probe
-from engine.store.sqlite.codec import from_json, micros, text_or_none, to_json
+from engine.store.sqlite.codec import from_json, micros, text_or_none, to_json, told
 from engine.store.sqlite.counts import Figure
 from engine.store.sqlite.desk import AttemptRow, Desk, SignalRow
 from engine.store.sqlite.signals import set_due, step_signal
@@ -125,7 +125,7 @@ def _keep_what_is_told(row: AttemptRow, move: AttemptMove) -> None:
     if move.error_code is not None:
         row.error_code = move.error_code
     if move.error_text is not None:
-        row.error_text = move.error_text
+        row.error_text = told(move.error_text)
     if move.sent_at is not None:
         row.sent_at = micros(move.sent_at)
     if move.answered_at is not None:
@@ -236,7 +236,7 @@ def note_probes(desk: Desk, probes: Sequence[Probe]) -> None:
 
 
 def _with_evidence(kept: str, said: str) -> str:
-    everything: list[str] = [*from_json(kept), said]
+    everything: list[str] = [*from_json(kept), told(said)]
     if len(everything) > _EVIDENCE_MAX:
         # The beginning and the end tell most: what the first lookups said, and what the last ones did.
         everything = [*everything[: _EVIDENCE_MAX // 2], *everything[-_EVIDENCE_MAX // 2 :]]

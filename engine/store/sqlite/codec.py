@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.core.values import Action, NewSignal, Vote
+from engine.redaction import REDACT
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
@@ -79,6 +80,18 @@ def detail_text(detail: Mapping[str, object]) -> str:
         return to_json(dict(detail))
     except (TypeError, ValueError):  # NaN, a key that is no text
         return to_json({"untellable": repr(detail)})
+
+
+def told(text: str) -> str:
+    """Return what somebody said as it may be kept: without credentials. Names, ids and keys do not come here."""
+    return REDACT(text) if REDACT.is_taught else text
+
+
+def told_json(encoded: str) -> str:
+    """Return JSON as it may be kept: what it says without credentials, its shape as it was."""
+    if not REDACT.is_taught or REDACT(encoded) == encoded:
+        return encoded
+    return to_json(REDACT.within(from_json(encoded)))
 
 
 def payload_hash(signal: NewSignal, votes: str) -> bytes:

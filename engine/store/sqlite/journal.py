@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from engine.core.events import NewEvent
-from engine.store.sqlite.codec import detail_text, micros
+from engine.store.sqlite.codec import detail_text, micros, told, told_json
 from engine.store.sqlite.queries import named_queries
 
 # The columns that the hash covers, in the order of the row.
@@ -83,7 +83,7 @@ class Journal:
     ) -> None:
         """Note an event; `change` is its code and the states it moved from and to."""
         self._seq = seq = self._seq + 1
-        row = (seq, kind, at, level, text, *about, *change, detail, self._epoch)
+        row = (seq, kind, at, level, told(text), *about, *change, told_json(detail), self._epoch)
         self._hash = chained = chained_hash(self._hash, row)
         self._rows.append((*row, chained))
 

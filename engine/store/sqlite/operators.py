@@ -9,7 +9,7 @@ from datetime import datetime
 from engine.core.commands import Command, CommandState, NewCommand
 from engine.core.events import Alert, Desired, EventKind, NewEvent
 from engine.store.base import TraderHealth
-from engine.store.sqlite.codec import micros, micros_or_none, to_json
+from engine.store.sqlite.codec import micros, micros_or_none, to_json, told, told_json
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.rows import command_of
 
@@ -32,8 +32,8 @@ def post(desk: Desk, command: NewCommand) -> Command:
         command.operator,
         micros(command.at),
         command.target,
-        command.why,
-        to_json(dict(command.args)),
+        told(command.why),
+        told_json(to_json(dict(command.args))),
         command.expected_version,
     )
     desk.connection.execute(desk.query["add_command"], given)
@@ -46,7 +46,7 @@ def finish(
     """Keep what became of a wish: state, result, time. One that has its result keeps that."""
     desk.refuse_if_fenced()
     state, result, at = outcome
-    desk.connection.execute(desk.query["finish_command"], (state.value, result, micros(at), command_id))
+    desk.connection.execute(desk.query["finish_command"], (state.value, told(result), micros(at), command_id))
     desk.note(events)
 
 
@@ -55,7 +55,9 @@ def set_desired(desk: Desk, trader: str, desired: Desired, word: Word) -> None:
     desk.refuse_if_fenced()
     before = desk.connection.execute(desk.query["desired_of"], (trader,)).fetchone()
     was = Desired.RUN.value if before is None else str(before[0])
-    desk.connection.execute(desk.query["set_desired"], (trader, desired.value, word.by, micros(word.at), word.why))
+    desk.connection.execute(
+        desk.query["set_desired"], (trader, desired.value, word.by, micros(word.at), told(word.why))
+    )
     desk.switches_changed()
     if was != desired.value:
         verb = "paused" if desired is Desired.PAUSE else "resumed"
@@ -66,7 +68,7 @@ def set_halted(desk: Desk, word: Word, *, halted: bool) -> None:
     """Turn the kill switch, and say so in the journal if that is new."""
     desk.refuse_if_fenced()
     ((was,),) = desk.connection.execute(desk.query["is_halted"]).fetchall()
-    desk.connection.execute(desk.query["set_halted"], (int(halted), word.by, micros(word.at), word.why))
+    desk.connection.execute(desk.query["set_halted"], (int(halted), word.by, micros(word.at), told(word.why)))
     desk.switches_changed()
     if bool(was) != halted:
         verb = "on" if halted else "off"
@@ -94,8 +96,14 @@ def note_health(desk: Desk, notes: Sequence[TraderHealth]) -> None:
     for note in notes:
         state = note.state
         given = (
-            *(state.name, state.exchange, state.health.value, micros_or_none(state.health_since), state.health_fact),
-            *(state.breaker.value, micros_or_none(state.open_until), state.breaker_fact),
+            *(
+                state.name,
+                state.exchange,
+                state.health.value,
+                micros_or_none(state.health_since),
+                told(state.health_fact),
+            ),
+            *(state.breaker.value, micros_or_none(state.open_until), told(state.breaker_fact)),
             *(int(state.quarantined), int(state.proof_broken)),
             *(state.latency_p50, state.latency_p95),
         )
@@ -111,7 +119,8 @@ def save_alert(desk: Desk, alert: Alert, event: NewEvent | None) -> Alert:
         known = desk.connection.execute(desk.query["unresolved_alert"], (alert.rule, alert.subject)).fetchone()
         alert_id = known[0] if known else None
     given = (
-        *(alert_id, alert.rule, alert.subject, alert.severity.value, alert.state.value, alert.text, alert.remedy),
+        *(alert_id, alert.rule, alert.subject, alert.severity.value, alert.state.value),
+        *(told(alert.text), told(alert.remedy)),
         *(micros(alert.raised_at), micros(alert.changed_at), alert.signal_id, alert.ack_by),
         *(micros_or_none(alert.ack_at), micros_or_none(alert.snoozed_until), micros_or_none(alert.resolved_at)),
         alert.repeats,
@@ -131,4 +140,4 @@ def note(desk: Desk, events: Sequence[NewEvent]) -> None:
 def keep_snapshot(desk: Desk, name: str, body: str) -> None:
     """Keep the latest of what is told again and again."""
     desk.refuse_if_fenced()
-    desk.connection.execute(desk.query["keep_snapshot"], (name, body))
+    desk.connection.execute(desk.query["keep_snapshot"], (name, told_json(body)))

@@ -10,7 +10,7 @@ from engine.core.events import EventKind, Level, NewEvent
 from engine.core.lifecycle import FINAL_SIGNALS, SignalState, SignalStep, advance_signal
 from engine.core.values import NewSignal, Reason
 from engine.store.base import Applied, Put, PutOutcome, SignalMove
-from engine.store.sqlite.codec import micros, payload_hash, text_or_none, votes_text
+from engine.store.sqlite.codec import micros, payload_hash, text_or_none, told, told_json, votes_text
 from engine.store.sqlite.counts import Figure
 from engine.store.sqlite.desk import Desk, SignalRow
 
@@ -43,7 +43,13 @@ def _put(desk: Desk, signal: NewSignal) -> Put:
         (
             *(seq, signal.signal_id, signal.source, signal.key, signal.symbol, side, int(signal.reduces)),
             *(at, expires_at, at, signal.confidence, text_or_none(signal.quantity), text_or_none(signal.price)),
-            *(signal.note, votes, signal.preferred_trader, text_or_none(signal.reference_price), signal.parent_id),
+            *(
+                told(signal.note),
+                told_json(votes),
+                signal.preferred_trader,
+                text_or_none(signal.reference_price),
+                signal.parent_id,
+            ),
             payload,
         ),
     )
@@ -94,7 +100,7 @@ def step_signal(desk: Desk, row: SignalRow, step: SignalStep, reason: Reason, at
         counts.total("signal_reason", f"{after}/{reason.code}")
     if after == _DONE:
         counts.executed(at)
-    row.state, row.reason_code, row.reason_text = after, reason.code, reason.text
+    row.state, row.reason_code, row.reason_text = after, reason.code, told(reason.text)
     row.ended_at = at if after in _ENDED else None
     row.version += 1
 
