@@ -36,7 +36,7 @@ class VenueClock:
         said_s = (venue - _EPOCH).total_seconds()
         reading = (said_s - ended_s, said_s + step_s - began_s)
         self._bounds.append(reading)
-        low, high = self._common()
+        low, high = self._allowed()
         if low > high:  # its clock was set anew: what it said before is no longer true
             self._bounds.clear()
             self._bounds.append(reading)

@@ -236,26 +236,26 @@ def environment_for(about: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def venue_process(venue: str, folder: Path) -> Iterator[Control]:
+def running_venue(venue: str, folder: Path) -> Iterator[Control]:
     """Run a venue as a process of its own until the block ends."""
     words = [sys.executable, "-m", "tests.support.venue", "--venue", venue, "--state", str(folder / "venue.json")]
     with (
         (folder / "venue.log").open("wb") as log,
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log) as process,
     ):
-        assert process.stdout is not None
+        assert child.stdout is not None
         try:
-            yield Control(json.loads(process.stdout.readline()))
+            yield Control(json.loads(child.stdout.readline()))
         finally:
-            process.terminate()
-            process.wait(20)
+            child.terminate()
+            child.wait(20)
 
 
 def a_storm(venue: str, seed: int, folder: Path, *, signals: int, kills: int, kill_every_s: float = 6.0) -> VenueStorm:
     """Let a storm rage at a venue; returns it with `found`, the list of what is wrong."""
     deck = folder / "deck"
     deck.mkdir()
-    with venue_process(venue, folder) as control:
+    with running_venue(venue, folder) as control:
         storm = VenueStorm(
             deck, producers=6, signals=signals, kill_every_s=kill_every_s, kills_min=kills, control=control, seed=seed,
             settings=settings_for(control.about), env=environment_for(control.about), symbols=SYMBOLS, quantity="0.01",

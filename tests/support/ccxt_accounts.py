@@ -43,7 +43,9 @@ def an_account(control: Control, clock: LoopClock, **table: Any) -> CcxtAccount:
     whole = {**ccxt_table(control.about), "timeout": TIMEOUT_MS, "rateLimit": 1, **table}
     keys = TestKeys(credentials(control.about))
     around = Surroundings(clock, SystemChance(), ":memory:")
-    return make_ccxt(Account("desk", control.venue, {"ccxt": whole}, credentials=lambda: keys), around)
+    account = make_ccxt(Account("desk", control.venue, {"ccxt": whole}, credentials=lambda: keys), around)
+    assert isinstance(account, CcxtAccount), "that is the kind"
+    return account
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ def _opened(*doors: Door) -> tuple[list[str], float]:
 
     async def story() -> float:
         clock = LoopClock()
-        desks: dict[str, TraderActor] = {door.name: door for door in doors}  # type: ignore[dict-item] # opens is all that is asked
+        desks: dict[str, TraderActor] = {door.name: door for door in doors}  # type: ignore[misc] # opens is all that is asked
         opening = Opening(desks, clock, tell)
         began_s = clock.elapsed()
         await opening.run()
