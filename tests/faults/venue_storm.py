@@ -16,8 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +25,7 @@ from typing import Any, Final
 
 from tests.faults.storm import Storm
 from tests.support.canary import leaks
+from tests.support.venue.child import a_venue_child
 from tests.support.venue.control import Control
 from tests.support.venue.urls import ccxt_table, credentials
 
@@ -235,27 +235,11 @@ def environment_for(about: Mapping[str, Any]) -> dict[str, str]:
     return {**os.environ, "DESK_KEY": keys["apiKey"], "DESK_SECRET": keys["secret"]}
 
 
-@contextmanager
-def running_venue(venue: str, folder: Path) -> Iterator[Control]:
-    """Run a venue as a process of its own until the block ends."""
-    words = [sys.executable, "-m", "tests.support.venue", "--venue", venue, "--state", str(folder / "venue.json")]
-    with (
-        (folder / "venue.log").open("wb") as log,
-        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log) as process,
-    ):
-        assert child.stdout is not None
-        try:
-            yield Control(json.loads(child.stdout.readline()))
-        finally:
-            child.terminate()
-            child.wait(20)
-
-
 def a_storm(venue: str, seed: int, folder: Path, *, signals: int, kills: int, kill_every_s: float = 6.0) -> VenueStorm:
     """Let a storm rage at a venue; returns it with `found`, the list of what is wrong."""
     deck = folder / "deck"
     deck.mkdir()
-    with running_venue(venue, folder) as control:
+    with a_venue_child(venue, state=folder / "venue.json") as control:
         storm = VenueStorm(
             deck, producers=6, signals=signals, kill_every_s=kill_every_s, kills_min=kills, control=control, seed=seed,
             settings=settings_for(control.about), env=environment_for(control.about), symbols=SYMBOLS, quantity="0.01",
