@@ -21,6 +21,7 @@ from engine.execution import PipelineSettings, Tenure
 from engine.log import logger
 from engine.market.base import MarketSource
 from engine.market.candles import CandleBuilder
+from engine.market.ccxt_polling import CcxtSource
 from engine.market.replay import ReplaySource
 from engine.market.synthetic import SyntheticSource
 from engine.pipeline import OrderExecutionPipeline
@@ -170,11 +171,11 @@ class _Builder:
 
     def _source(self) -> MarketSource:
         market = self.plan.settings.market
+        if market.source == "ccxt":
+            return CcxtSource(self.plan.settings.feeds, market.candles, self.clock, self.chance)
         if market.source == "replay":
             return ReplaySource(market.replay.paths, self.clock, market.replay, interval_s=market.candles.interval_s)
-        if market.source == "synthetic":
-            return SyntheticSource(market.synthetic, self.clock, self.chance, interval_s=market.candles.interval_s)
-        raise ConfigError('market.source: "ccxt" is not built in; use "synthetic" or "replay"')
+        return SyntheticSource(market.synthetic, self.clock, self.chance, interval_s=market.candles.interval_s)
 
     def _analyst(self) -> Analyst:
         settings = self.plan.settings

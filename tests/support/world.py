@@ -16,6 +16,7 @@ from engine.core.events import Event, Signal
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
 from engine.core.order import Attempt
 from engine.core.risk import Quote
+from engine.core.feeds import FeedStanding
 from engine.core.values import Action, Candle, NewSignal, Side, SymbolRules, Vote
 from engine.core.window import Window
 from engine.exchanges.guarded import Guarded, GuardSettings
@@ -91,6 +92,9 @@ class ScriptedSource:
 
     def begins_at(self) -> datetime | None:
         return BEGIN
+
+    def standings(self) -> Sequence[FeedStanding]:
+        return ()
 
     async def open(self) -> None:
         self.opened += 1
