@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from engine.clock import Clock, EngineLoop, IdSource
 from engine.core.board import EngineState, ExecutionStatus
 from engine.core.commands import Command, NewCommand
-from engine.core.errors import BadInput, CommandRefused, ExchangeError, SignalDeckError, StoreBroken
+from engine.core.errors import BadInput, CommandRefused, SignalDeckError, StoreBroken
 from engine.core.events import EventKind, Level, NewEvent, Route, Signal
 from engine.core.intake import RESERVED_SOURCES, Taken, new_signal
 from engine.core.lifecycle import AttemptState
@@ -27,6 +27,7 @@ from engine.workers.dispatcher import Dispatcher
 from engine.workers.feed import Feed
 from engine.workers.health import TraderHealthChecker
 from engine.workers.keeper import Keeper
+from engine.workers.opening import Opening
 from engine.workers.reconciler import Reconciler
 from engine.workers.situation import Situation
 from engine.workers.trader import TraderActor
@@ -121,6 +122,7 @@ class Engine:
         self._parts = parts
         self._ids = parts.ids(0)
         parts.crew.on_failure = self._fail
+        self._opening = Opening(parts.desks, parts.clock, lambda text: self._try_note(text, code="trader_not_open"))
         self._failed = asyncio.Event()
         self.failure: BaseException | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -169,7 +171,7 @@ class Engine:
             text = f"{opened.orphans} orders without a known outcome are looked up before anything else is sent"
             await self._note(text, code="recovering", level=Level.WARNING)
         await parts.feed.open(parts.history)
-        await self._open_desks()
+        await self._opening.run()
         await parts.health.open()
         await parts.situation.refresh()
         await parts.clerk.catch_up()
@@ -185,6 +187,7 @@ class Engine:
             return
         parts, began = self._parts, self.state
         self.state = EngineState.DRAINING
+        await self._opening.stop()
         await parts.dispatcher.close()
         for name in ("analyst", "feed", "dispatcher"):
             await self._end(name)
@@ -329,14 +332,6 @@ class Engine:
         loop = asyncio.get_running_loop()
         if not parts.until_finished and isinstance(loop, EngineLoop) and loop.pace is None:
             loop.set_pace(1.0)  # nothing is left to hurry for; the screen stays to be read
-
-    async def _open_desks(self) -> None:
-        for desk in self._parts.desks.values():
-            try:
-                await desk.open()
-            except ExchangeError as failure:
-                # The health worker asks again, and opens it when it answers; until then it has no symbols to trade.
-                await self._try_note(f"{desk.name} could not be opened: {failure}", code="trader_not_open")
 
     async def _end(self, name: str) -> None:
         task = self._tasks.pop(name, None)

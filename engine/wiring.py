@@ -16,6 +16,7 @@ from engine.core.intake import RESERVED_SOURCES
 from engine.core.values import Mode
 from engine.engine import Crew, Engine, EngineParts, ExitCode
 from engine.exchanges.base import EXCHANGES, Account, PriceTaker, Surroundings
+from engine.exchanges.ccxt_live.kind import NAME as CCXT
 from engine.exchanges.guarded import Guarded, GuardSettings
 from engine.execution import PipelineSettings, Tenure
 from engine.log import logger
@@ -140,7 +141,7 @@ class _Builder:
     def _desk(self, trader: TraderSettings, around: Surroundings) -> TraderActor:
         settings = self.plan.settings
         try:
-            kind = EXCHANGES.get(trader.exchange)
+            kind = EXCHANGES.get(trader.exchange if trader.is_paper else CCXT)
         except KeyError as unknown:
             raise ConfigError(f"traders.{trader.name}.exchange: {unknown.args[0]}") from None
         options = {"paper": trader.paper, "weather": trader.weather, "ccxt": trader.ccxt}

@@ -62,6 +62,7 @@ class Book:
     switches: EngineSwitches
     holdings: Holdings
     known_symbols: frozenset[str]
+    untold: tuple[str, ...] = ()  # traders that have not told their symbols yet
     prices: Mapping[str, Quote] = field(default_factory=dict)
     feed_age_s_max: float = 30.0
     store_writable: bool = True
@@ -167,10 +168,15 @@ def is_known_symbol(case: Case) -> Answer:
     name, code = "is_known_symbol", "unknown_symbol"
     if symbol in known:
         return Answer(name, ok=True, fact=f"{symbol} is traded here", code=code)
-    if not known:
-        # At the start, or with every venue down, nobody can say: so wait, do not reject.
-        fact, remedy = "no trader has told its symbols yet", "look at the traders: none may be up"
-        return Answer(name, ok=False, fact=fact, remedy=remedy, code=code)
+    if not known or case.book.untold:
+        # At the start, or with a venue down, nobody can say: so wait, do not reject.
+        who = ", ".join(case.book.untold) or "no trader"
+        fact = (
+            f"{who} has told no symbols yet"
+            if not known
+            else f"{symbol} is traded by nobody else, and {who} has told no symbols yet"
+        )
+        return Answer(name, ok=False, fact=fact, remedy="look at the traders: it may be down", code=code)
     remedy = "correct the symbol, or add a trader for it"
     return Answer(name, ok=False, fact=f"no trader trades {symbol}", remedy=remedy, lifts=False, code=code)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -34,12 +34,17 @@ class IdScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a venue can do. `history_lag_s` is how long a read may lag behind an acceptance."""
+    """What a venue can do.
+
+    `history_lag_s` is how long a read may lag behind an acceptance, `time_step_s` the step in which it tells its time;
+    both are seconds.
+    """
 
     fence: Fence
     id_scope: IdScope
     lookup_by_client_id: bool
     history_lag_s: float = 2.0
+    time_step_s: float = 0.0
     shorting: bool = False
     verified: bool = True
     note: str = ""
@@ -87,8 +92,8 @@ class Exchange(Protocol):
 
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]: ...
 
-    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
-        """Return orders placed since then, open and closed."""
+    async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
+        """Return orders placed since then, open and closed, of one symbol or of all."""
 
     async def balances(self) -> Mapping[str, Balance]: ...
 
@@ -109,16 +114,29 @@ class Shared(Protocol):
     async def close(self) -> None: ...
 
 
+class Keys(Protocol):
+    """An account's credentials. `fingerprint` tells keys apart without showing them."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def as_ccxt(self) -> Mapping[str, str]:
+        """Return them by the names that ccxt has for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What the configuration says of one trader's account.
 
     `exchange` is the kind or the venue's id; `options` are the kind's own tables by name, each a validated model.
+    `credentials` reads the keys, when the exchange is opened and not before; None where there are none.
     """
 
     trader: str
     exchange: str
     options: Mapping[str, object] = field(default_factory=dict)
+    credentials: Callable[[], Keys] | None = None
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

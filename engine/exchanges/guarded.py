@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.clock import Chance, Clock
 from engine.core.backoff import RetryBudget, full_jitter
 from engine.core.breaker import Breaker, BreakerSettings, Guards, Outcome
-from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, Unsent
+from engine.core.errors import ConfigError, Doubtful, ExchangeError, RefusalKind, Refused, Unsent
 from engine.core.events import BreakerState
 from engine.core.order import OrderReport, OrderRequest
 from engine.core.text import clean
@@ -186,8 +186,8 @@ class Guarded:
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]:
         return await self._read(lambda: self._exchange.open_orders(symbol))
 
-    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
-        return await self._read(lambda: self._exchange.recent_orders(since))
+    async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
+        return await self._read(lambda: self._exchange.recent_orders(since, symbol))
 
     async def balances(self) -> Mapping[str, Balance]:
         return await self._read(self._exchange.balances)
@@ -304,7 +304,7 @@ class Guarded:
     async def _as_read(self, work: Callable[[], Awaitable[T]], too_late: str) -> T:
         try:
             return await work()
-        except ExchangeError:
+        except (ExchangeError, ConfigError):
             raise
         except asyncio.CancelledError:
             if _is_cancelled():

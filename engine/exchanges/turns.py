@@ -6,11 +6,11 @@ from engine.clock import Clock
 
 
 class Turns:
-    """A bucket of calls: `calls_per_s` refill it (None: without bound), a second's worth is the largest burst."""
+    """A bucket of calls: `calls_per_s` refill it (None: without bound), `burst` fit in (None: a second's worth)."""
 
-    def __init__(self, calls_per_s: float | None, clock: Clock) -> None:
+    def __init__(self, calls_per_s: float | None, clock: Clock, *, burst: float | None = None) -> None:
         self._rate, self._clock = calls_per_s, clock
-        self._burst = max(1.0, calls_per_s or 0.0)
+        self._burst = max(1.0, (calls_per_s or 0.0) if burst is None else burst)
         self._tokens, self._filled_at = self._burst, float("-inf")
         self._quiet_until = float("-inf")
         self._orders_waiting = 0

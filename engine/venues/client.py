@@ -29,7 +29,8 @@ _QUERY: Final = re.compile(r"\?[^\s'\"]*")
 class Access:
     """What one client is made with: the venue's ccxt id, the user's table, and the credentials by ccxt's names.
 
-    `paced` lets ccxt's own limiter space the calls; else whoever calls does.
+    `paced` lets ccxt's own limiter space the calls; else whoever calls does. `time_step_s` is the step in which the venue
+    tells its time, in seconds.
     """
 
     venue: str
@@ -37,6 +38,7 @@ class Access:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     sandbox: bool = False
     paced: bool = False
+    time_step_s: float = 0.001
 
 
 class VenueClient:
@@ -83,13 +85,16 @@ class VenueClient:
             TRIP.reset(token)
 
     async def read_time(self, trip: Trip | None = None) -> datetime:
-        """Ask the venue for its time, and go on from it. Raises ValueError for what is no time."""
+        """Ask the venue for its time, and go on from it. Returns what it said, in its own steps.
+
+        Raises ValueError for what is no time.
+        """
         began_s = self._clock.elapsed()
         said = await self.call("fetch_time", trip=trip)
         if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < 2**43:
             raise ValueError(f"the venue's time is {clean(str(said), 40)!r}")
         at = datetime.fromtimestamp(said / 1000, UTC)
-        self.time.note(at, began_s, self._clock.elapsed())
+        self.time.note(at, began_s, self._clock.elapsed(), self.access.time_step_s)
         return at
 
     async def _list_markets(self) -> None:

@@ -1,7 +1,7 @@
 """The HTTP session under ccxt: one try, no redirects, bounded bodies, and a note of the first byte that leaves.
 
-ccxt asks a session for `get`, `post`, `put`, `delete` and `patch`, each an asynchronous context manager around an answer
-with `text`, `headers`, `status`, `reason` and `content`. That is all there is here.
+ccxt asks a session for its `headers` and for `get`, `post`, `put`, `delete` and `patch`, each an asynchronous context
+manager around an answer with `text`, `headers`, `status`, `reason` and `content`. That is all there is here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class VenueSession:
 
     def __init__(self, clock: Clock, *, cafile: str | None, trust_env: bool) -> None:
         self.body_max = BODY_MAX
+        self.headers: dict[str, str] = {}  # what every request carries
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=cafile), limit=CONNECTIONS_MAX)
         self._session = aiohttp.ClientSession(connector=connector, trust_env=trust_env, trace_configs=[_traces(clock)])
         # aiohttp repeats GET, PUT and DELETE by itself when a kept connection drops: a cancel would arrive twice.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from engine.core.errors import ConfigError
 
 # What would undo a promise, and what to do instead.
 _REFUSED: Final[Mapping[str, str]] = {
@@ -53,6 +58,22 @@ def check_table(table: Mapping[str, Any]) -> None:
             raise ValueError(f"{path!r} must be 0: a repeated order is a second order")
         if isinstance(value, str) and value.startswith("http://") and not _is_loopback(value):
             raise ValueError(f"{path!r}: {value!r} is not encrypted; write https://")
+
+
+def known_venue(venue: str, key: str) -> str:
+    """Return `venue` if ccxt has a class for it. Raises ConfigError that names `key` and what was perhaps meant.
+
+    Looks for the file, because importing ccxt takes a second.
+    """
+    found = importlib.util.find_spec("ccxt")
+    assert found is not None, "a dependency"
+    assert found.submodule_search_locations is not None, "a package"
+    folder = Path(found.submodule_search_locations[0]) / "async_support"
+    if venue.isidentifier() and not venue.startswith("_") and (folder / f"{venue}.py").is_file():
+        return venue
+    like = difflib.get_close_matches(venue, [p.stem for p in folder.glob("[a-z]*.py")], n=1)
+    meant = f"; perhaps {like[0]!r} is meant" if like else ""
+    raise ConfigError(f"{key}: ccxt knows no exchange {venue!r}{meant}")
 
 
 def usual_table(venue: str) -> dict[str, Any]:

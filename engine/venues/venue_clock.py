@@ -3,55 +3,50 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from engine.clock import Clock
 
 READINGS: Final = 20
-STEP_S: Final = 1.0  # a reading that lies this far beyond its own doubt says that the venue's clock was set anew
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    venue: datetime
-    elapsed_s: float
-    round_trip_s: float
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class VenueClock:
-    """Goes on from the best of the last readings by elapsed time, which never runs backwards.
+    """Goes on by elapsed time, which never runs backwards, from what the last readings allow together.
 
-    The best reading is the one with the shortest round trip: it may be wrong by half of that at most.
+    A venue that said `t` in steps of `step_s`, somewhere between a call's begin and its end, bounds how far its clock is
+    ahead of elapsed time from both sides. All bounds hold at once, so their intersection does, and its middle is taken
+    (K. Marzullo's intersection of clocks, with every reading trusted).
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._readings: deque[_Reading] = deque(maxlen=READINGS)
-        self._best: _Reading | None = None
+        self._bounds: deque[tuple[float, float]] = deque(maxlen=READINGS)
+        self._ahead_s: float | None = None
 
     @property
     def is_known(self) -> bool:
         """Say whether the venue has ever told its time."""
-        return self._best is not None
+        return self._ahead_s is not None
 
-    def note(self, venue: datetime, began_s: float, ended_s: float) -> None:
+    def note(self, venue: datetime, began_s: float, ended_s: float, step_s: float = 0.0) -> None:
         """Take a reading: what the venue said, and the elapsed times at which the call began and ended."""
-        round_trip_s = ended_s - began_s
-        reading = _Reading(venue + timedelta(seconds=round_trip_s / 2), ended_s, round_trip_s)
-        if self._best is not None:
-            expected = self._at(self._best, ended_s)
-            doubt_s = (round_trip_s + self._best.round_trip_s) / 2
-            if abs((reading.venue - expected).total_seconds()) > doubt_s + STEP_S:
-                self._readings.clear()
-        self._readings.append(reading)
-        self._best = min(reversed(self._readings), key=lambda r: r.round_trip_s)
+        said_s = (venue - _EPOCH).total_seconds()
+        reading = (said_s - ended_s, said_s + step_s - began_s)
+        self._bounds.append(reading)
+        low, high = self._common()
+        if low > high:  # its clock was set anew: what it said before is no longer true
+            self._bounds.clear()
+            self._bounds.append(reading)
+            low, high = reading
+        self._ahead_s = (low + high) / 2
 
     def now(self) -> datetime:
         """Return the venue's time; this machine's wall time where the venue was never heard."""
-        return self._clock.wall() if self._best is None else self._at(self._best, self._clock.elapsed())
+        if self._ahead_s is None:
+            return self._clock.wall()
+        return _EPOCH + timedelta(seconds=self._clock.elapsed() + self._ahead_s)
 
-    @staticmethod
-    def _at(reading: _Reading, elapsed_s: float) -> datetime:
-        return reading.venue + timedelta(seconds=elapsed_s - reading.elapsed_s)
+    def _common(self) -> tuple[float, float]:
+        return max(low for low, _ in self._bounds), min(high for _, high in self._bounds)

@@ -221,10 +221,11 @@ class TraderHealthChecker:
         if venue is None:
             return False
         round_trip_s = self._clock.elapsed() - began
-        middle_s = (venue - began_at).total_seconds() - round_trip_s / 2
+        step_s = port.exchange.capabilities.time_step_s  # what it does not say of its time it may have on top of it
+        middle_s = (venue - began_at).total_seconds() + (step_s - round_trip_s) / 2
         chart.clocks.append((round_trip_s, middle_s))
         port.clock_offset_s = min(reversed(chart.clocks), key=itemgetter(0))[1]  # of equal ones the newest
-        offset_s = pulses.offset_of(middle_s, round_trip_s)
+        offset_s = pulses.offset_of(middle_s, round_trip_s + step_s)
         chart.pulse = pulses.clock_read(chart.pulse, offset_s, self._clock.elapsed(), self._settings)
         return True
 

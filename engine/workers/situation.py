@@ -74,6 +74,7 @@ class Situation:
             switches=self.switches,
             holdings=await parts.store.holdings(now),
             known_symbols=frozenset(symbol for desk in parts.desks.values() for symbol in desk.rules),
+            untold=tuple(name for name, desk in parts.desks.items() if not desk.rules),
             prices=quotes,
             feed_age_s_max=self._price_age_s_max(),
             store_writable=self._store_writable(),
