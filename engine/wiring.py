@@ -38,6 +38,7 @@ from engine.workers.clock_watch import ClockWatch
 from engine.workers.dispatcher import Dispatcher
 from engine.workers.exits import ExitSettings, ExitWatch
 from engine.workers.feed import Feed
+from engine.workers.feed_watch import FeedWatch
 from engine.workers.floor import Floor
 from engine.workers.health import TraderHealthChecker
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
@@ -231,8 +232,11 @@ class _Builder:
             self.clock,
         )
         self.situation.keeper = keeper
-        told = AlertSources(self.health.states, self.situation.feed_age_s, keeper, self.watch)
+        told = AlertSources(
+            self.health.states, self.situation.feed_age_s, keeper, self.watch, lambda: self.feed.facts().venues
+        )
         alerter = Alerter(store, AlertGatherer(store, told, self.clock), settings.alerts, self.clock)
+        watch = FeedWatch(store, self.feed, self.clock)
         clerk = Clerk(
             ClerkWorld(
                 store, self.clock, self.desks, self.reconciler, alerter, self.situation.refresh, self.health.lift,
@@ -244,7 +248,7 @@ class _Builder:
         return EngineParts(
             store, self.clock, lambda epoch: self.chance.stream(f"signals/{epoch}"), self.tenure, self.desks, self.feed, self.analyst,
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
-            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch},
+            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch, "feed watch": watch},
             traders={t.name: t.exchange for t in settings.traders if t.enabled},
             closers=[shared.close for shared in around.shared.values()],
             before_open=lambda: self._begin(source),

@@ -28,7 +28,7 @@ from engine.market.settings import CandleSettings, FeedSettings
 from engine.market.venue_desk import VenueDesk
 from engine.market.venue_outbox import Outbox
 from engine.market.venue_poller import VenuePoller
-from engine.venues.client import Access, VenueClient, is_venue
+from engine.venues.client import is_venue
 
 __all__ = ["CcxtSource", "FeedSettings"]
 
@@ -40,9 +40,7 @@ class CcxtSource:
 
     def __init__(self, feeds: Sequence[FeedSettings], candles: CandleSettings, clock: Clock, chance: Chance) -> None:
         self._feeds, self._clock, self._outbox = tuple(feeds), clock, Outbox()
-        self._desks = [
-            VenueDesk(feed, VenueClient(Access(feed.exchange, feed.ccxt, paced=True), clock), clock) for feed in feeds
-        ]
+        self._desks = [VenueDesk(feed, clock) for feed in feeds]
         self._pollers = [
             VenuePoller(desk, self._outbox, candles, chance.stream(f"feed/{desk.settings.exchange}"))
             for desk in self._desks

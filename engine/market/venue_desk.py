@@ -12,22 +12,25 @@ from engine.core.values import Candle
 from engine.market.settings import FeedSettings
 from engine.market.venue_failures import Nonsense, has_no_trades
 from engine.market.venue_rows import Fault, Page, read_candles, read_ticker, read_trades
-from engine.venues.client import VenueClient
+from engine.venues.client import Access, VenueClient
 from engine.venues.trip import Trip
 
 ROWS_MAX: Final = 1000  # asked for at once; venues that give fewer do so
 OPEN_S_MAX: Final = 90.0  # a large venue lists thousands of markets
 NEEDS_UNTIL: Final = frozenset({"coinbase"})  # takes a stretch's begin only together with its end
+TIME_STEP_S: Final = {"kraken": 1.0, "coinbase": 1.0}  # these tell whole seconds
 
 
 class VenueDesk:
-    """Over one client. `faults` counts the rows that were nonsense, by kind. Times are the venue's milliseconds.
+    """Over one client of its own, without keys. `faults` counts the rows that were nonsense, by kind. Times are the venue's milliseconds.
 
     `leave_alone_s` is the longest wish of the venue's to be left alone since it was last set to 0.
     """
 
-    def __init__(self, settings: FeedSettings, client: VenueClient, clock: Clock) -> None:
-        self.settings, self.client, self.clock = settings, client, clock
+    def __init__(self, settings: FeedSettings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        name, step_s = settings.exchange, TIME_STEP_S.get(settings.exchange, 0.001)
+        self.client = VenueClient(Access(name, settings.ccxt, paced=True, time_step_s=step_s), clock)
         self.faults: Counter[Fault] = Counter()
         self.leave_alone_s = 0.0
         self._by_ticker = False
@@ -58,9 +61,9 @@ class VenueDesk:
         ended_s = self.clock.elapsed()
         # Waiting for a turn is no part of the way.
         way_s = ended_s - (trip.wired_s if trip.wired_s is not None else began_s)
-        ours = self.clock.wall() - timedelta(seconds=way_s / 2)
-        ahead_s = (said - ours).total_seconds()
-        return ahead_s, offset_of(ahead_s, way_s)
+        ours, step_s = self.clock.wall() - timedelta(seconds=way_s / 2), self.client.access.time_step_s
+        ahead_s = (said - ours).total_seconds() + step_s / 2
+        return ahead_s, offset_of(ahead_s, way_s + step_s)
 
     async def trades(self, symbol: str, since_ms: int) -> Page:
         """Return a page of trades from `since_ms` on, or the ticker as the only one where there are none to be had.

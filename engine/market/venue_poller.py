@@ -65,7 +65,7 @@ class VenuePoller:
         if self._pulse.contact is FeedState.LIVE:
             named = [f"{symbol}: {self._troubles[symbol].fact}" for symbol in sorted(self._troubles)]
             fact = "; ".join([fact, *named[:_NAMED]])
-        counts = {**self._counts, **{str(fault): count for fault, count in self._desk.faults.items()}}
+        counts = {str(what): count for what, count in (*self._counts.items(), *self._desk.faults.items())}
         return FeedStanding(self.settings.exchange, self._pulse.state, fact, self.settings.symbols, counts)
 
     async def run(self) -> None:
