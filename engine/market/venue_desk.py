@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from typing import Any, Final
 
 from engine.clock import Clock
@@ -39,7 +38,10 @@ class VenueDesk:
         """Connect and list the markets. Raises what ccxt raises, TimeoutError and ConfigError."""
         async with self.clock.timeout(OPEN_S_MAX):
             await self.client.open()
-        self._by_ticker = not self.client.ccxt.has.get("fetchTrades")
+        ccxt = self.client.ccxt
+        # ccxt leaves out rows that have no time or another symbol, and nobody would learn of them.
+        ccxt.filter_by_symbol_since_limit = lambda rows, *_, **__: rows
+        self._by_ticker = not ccxt.has.get("fetchTrades")
 
     def lists(self, symbol: str) -> bool:
         return symbol in (self.client.ccxt.markets or {})
@@ -57,13 +59,11 @@ class VenueDesk:
             return None
         began_s, trip = self.clock.elapsed(), Trip()
         async with self.clock.timeout(self.settings.timeout_s):
-            said = await self.client.read_time(trip)
-        ended_s = self.clock.elapsed()
+            await self.client.read_time(trip)
         # Waiting for a turn is no part of the way.
-        way_s = ended_s - (trip.wired_s if trip.wired_s is not None else began_s)
-        ours, step_s = self.clock.wall() - timedelta(seconds=way_s / 2), self.client.access.time_step_s
-        ahead_s = (said - ours).total_seconds() + step_s / 2
-        return ahead_s, offset_of(ahead_s, way_s + step_s)
+        way_s = self.clock.elapsed() - (trip.wired_s if trip.wired_s is not None else began_s)
+        ahead_s = (self.client.time.now() - self.clock.wall()).total_seconds()
+        return ahead_s, offset_of(ahead_s, way_s + self.client.access.time_step_s)
 
     async def trades(self, symbol: str, since_ms: int) -> Page:
         """Return a page of trades from `since_ms` on, or the ticker as the only one where there are none to be had.

@@ -92,7 +92,7 @@ class Tape:
     def _misses(self, trades: Sequence[VenueTrade], since_ms: int) -> bool:
         if self._newest_ms is None:
             return False
-        if since_ms > self.known_ms:
+        if since_ms > max(self.known_ms, self._newest_ms):
             return True
         # Asked from before the newest known trade, a venue shows it again, unless newer ones crowded it out.
         is_due = bool(trades) and self._newest_ms >= since_ms

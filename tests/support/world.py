@@ -13,10 +13,10 @@ from typing import Any, ClassVar, TypeVar
 
 from engine.clock import Clock, LoopClock, SeededChance, run_on
 from engine.core.events import Event, Signal
+from engine.core.feeds import FeedStanding
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
 from engine.core.order import Attempt
 from engine.core.risk import Quote
-from engine.core.feeds import FeedStanding
 from engine.core.values import Action, Candle, NewSignal, Side, SymbolRules, Vote
 from engine.core.window import Window
 from engine.exchanges.guarded import Guarded, GuardSettings
