@@ -18,7 +18,7 @@ from engine.core.values import Mode, is_symbol
 from engine.exchanges.paper.settings import PaperSettings
 from engine.exchanges.paper.weather import WeatherSettings
 from engine.log import LogSettings
-from engine.market.settings import CandleSettings, ReplaySettings, SyntheticSettings
+from engine.market.settings import CandleSettings, FeedSettings, ReplaySettings, SyntheticSettings
 from engine.venues.table import check_table
 
 NAME_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -52,13 +52,14 @@ class EngineSettings(Section):
 
 
 class MarketSettings(Section):
-    """Where prices come from. `exchange` is a ccxt id, needed with source "ccxt" unless a trader names one; `symbols` is
-    what is watched there.
+    """Where prices come from. With source "ccxt" `feeds` are the exchanges that are read. `exchange` (a ccxt id; left out, it
+    is that of the first trader who has one) and `symbols` are the short form of a single feed.
     """
 
     source: Literal["synthetic", "replay", "ccxt"] = "synthetic"
     exchange: str = ""
     symbols: tuple[str, ...] = ()
+    feeds: tuple[FeedSettings, ...] = ()
     candles: CandleSettings = CandleSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
     replay: ReplaySettings = ReplaySettings()
@@ -70,6 +71,14 @@ class MarketSettings(Section):
             if not is_symbol(symbol):
                 raise ValueError(f"{symbol!r} is not a symbol; write it like BTC/USDT")
         return symbols
+
+    @field_validator("feeds")
+    @classmethod
+    def _hold_no_secret(cls, feeds: tuple[FeedSettings, ...]) -> tuple[FeedSettings, ...]:
+        for feed in feeds:
+            if found := next((key for key in _keys(feed.ccxt) if is_secret_name(key)), None):
+                raise ValueError(f"{found!r} of {feed.exchange} does not belong here: prices are read without keys")
+        return feeds
 
 
 class StrategySettings(Section):
@@ -204,6 +213,30 @@ class Settings(Section):
         return Mode.LIVE if real else Mode.PAPER
 
     @property
+    def feeds(self) -> tuple[FeedSettings, ...]:
+        """Return the exchanges whose prices are read. Raises ValueError if two of them clash or nothing is named."""
+        market = self.market
+        feeds = list(market.feeds)
+        if market.symbols or not feeds:
+            exchange = market.exchange or next((t.exchange for t in self.traders if t.enabled and not t.is_paper), "")
+            if not exchange:
+                raise ValueError('market.exchange: name whose prices are read, such as "kraken"')
+            if not market.symbols:
+                raise ValueError('market.symbols: name what to watch, such as ["BTC/USDT"]')
+            feeds.insert(0, FeedSettings(exchange=exchange, symbols=market.symbols))
+        bringers: dict[str, str] = {}
+        for feed in feeds:
+            if feed.exchange in bringers.values():
+                raise ValueError(f"market.feeds: {feed.exchange!r} has two feeds; write all its symbols in one")
+            for symbol in feed.symbols:
+                if symbol in bringers:
+                    raise ValueError(
+                        f"market.feeds: {symbol} comes from {bringers[symbol]} and from {feed.exchange}; leave it in one"
+                    )
+            bringers |= dict.fromkeys(feed.symbols, feed.exchange)
+        return tuple(feeds)
+
+    @property
     def preferred_traders(self) -> Mapping[str, str]:
         """Return, by strategy, the trader that gets its signals first; strategies without one are left out."""
         preferred = {}
@@ -243,8 +276,8 @@ class Settings(Section):
                 f"trader {real!r} would send real orders at {self.market.source} prices; "
                 'use paper traders, or market.source = "ccxt"'
             )
-        if self.market.source == "ccxt" and not self.market.symbols:
-            raise ValueError('market.symbols: name what to watch, such as ["BTC/USDT"]')
+        if self.market.source == "ccxt":
+            _ = self.feeds  # raises what is wrong with them
         return self
 
 

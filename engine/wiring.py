@@ -25,6 +25,7 @@ from engine.keys import KeyPlace, load
 from engine.log import logger
 from engine.market.base import MarketSource
 from engine.market.candles import CandleBuilder
+from engine.market.ccxt_polling import CcxtSource
 from engine.market.replay import ReplaySource
 from engine.market.synthetic import SyntheticSource
 from engine.pipeline import OrderExecutionPipeline
@@ -41,6 +42,7 @@ from engine.workers.clock_watch import ClockWatch
 from engine.workers.dispatcher import Dispatcher
 from engine.workers.exits import ExitSettings, ExitWatch
 from engine.workers.feed import Feed
+from engine.workers.feed_watch import FeedWatch
 from engine.workers.floor import Floor
 from engine.workers.health import TraderHealthChecker
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
@@ -176,11 +178,11 @@ class _Builder:
 
     def _source(self) -> MarketSource:
         market = self.plan.settings.market
+        if market.source == "ccxt":
+            return CcxtSource(self.plan.settings.feeds, market.candles, self.clock, self.chance)
         if market.source == "replay":
             return ReplaySource(market.replay.paths, self.clock, market.replay, interval_s=market.candles.interval_s)
-        if market.source == "synthetic":
-            return SyntheticSource(market.synthetic, self.clock, self.chance, interval_s=market.candles.interval_s)
-        raise ConfigError('market.source: "ccxt" is not built in; use "synthetic" or "replay"')
+        return SyntheticSource(market.synthetic, self.clock, self.chance, interval_s=market.candles.interval_s)
 
     def _analyst(self) -> Analyst:
         settings = self.plan.settings
@@ -235,8 +237,11 @@ class _Builder:
             self.clock,
         )
         self.situation.keeper = keeper
-        told = AlertSources(self.health.states, self.situation.feed_age_s, keeper, self.watch)
+        told = AlertSources(
+            self.health.states, self.situation.feed_age_s, keeper, self.watch, lambda: self.feed.facts().venues
+        )
         alerter = Alerter(store, AlertGatherer(store, told, self.clock), settings.alerts, self.clock)
+        watch = FeedWatch(store, self.feed, self.clock)
         clerk = Clerk(
             ClerkWorld(
                 store, self.clock, self.desks, self.reconciler, alerter, self.situation.refresh, self.health.lift,
@@ -248,7 +253,7 @@ class _Builder:
         return EngineParts(
             store, self.clock, lambda epoch: self.chance.stream(f"signals/{epoch}"), self.tenure, self.desks, self.feed, self.analyst,
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
-            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch},
+            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch, "feed watch": watch},
             traders={t.name: t.exchange for t in settings.traders if t.enabled},
             closers=[shared.close for shared in around.shared.values()],
             before_open=lambda: self._begin(source),

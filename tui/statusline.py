@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.core.board import Board, EngineFacts, EngineState
+from engine.core.feeds import FeedState
+from engine.core.text import clean
 from engine.core.values import Mode
 from tui.formatting import ENGINE_STYLES, MODE_STYLES, NOTHING, age, clock_time, duration, market_now, percent
 from tui.formatting import rate_style as rate_colour
@@ -82,6 +84,19 @@ def age_item(engine: EngineFacts | None, wall: datetime) -> Item:
             return Item("age", "", "ended" if engine.feed_finished else text, "", 0)
 
 
+def feeds_item(engine: EngineFacts | None) -> Item | None:
+    """Return which exchange that prices come from ails and how, None while all are live or there is none to ask."""
+    feeds = engine.feeds if engine is not None and engine.state is not EngineState.STOPPED else ()
+    ailing = sorted((f for f in feeds if f.state is not FeedState.LIVE), key=lambda f: f.state is FeedState.CONNECTING)
+    if not ailing:
+        return None
+    more = f" +{len(ailing) - 1}" if len(ailing) > 1 else ""
+    style = "bold $warning" if any(f.is_flowing for f in feeds) else "bold $error"
+    if ailing[0].state is FeedState.CONNECTING:
+        style = "$muted"
+    return Item("feed", "", f"{clean(ailing[0].name, 12)} {ailing[0].shown}{more}", style, 1)
+
+
 def items(board: Board, wall: datetime) -> list[Item]:
     """Return the facts of the line after mode and state, left to right."""
     head = board.headline
@@ -101,6 +116,9 @@ def items(board: Board, wall: datetime) -> list[Item]:
         Item("p95", "p95", duration(head.latency_p95), "", 8),
         Item("", "", clock_time(market), "$muted", 6),
     ]
+    feeds = feeds_item(board.engine)
+    if feeds is not None:
+        listed.insert(1, feeds)
     return [item for item in listed if unsure or item.label != "unk"]
 
 

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from engine.core.alerting import Condition, Held, Key, Moment, Outcome, Patience, Timing, Watch, settle
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Severity, TraderState
+from engine.core.feeds import FeedStanding, FeedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class AlertFacts:
     unknown: tuple[OpenCase, ...] = ()
     reviews: tuple[OpenCase, ...] = ()
     feed_age_s: float | None = None
+    feeds: tuple[FeedStanding, ...] = ()
     clock_jump_s: float = 0.0
     store_error: str = ""
     disk_free_bytes: int | None = None
@@ -260,10 +262,13 @@ def trader_quarantined(facts: AlertFacts) -> Iterator[Condition]:
 def feed_stale(
     facts: AlertFacts, raised: frozenset[str], *, raise_above_s: float = 30.0, clear_at_s: float = 15.0
 ) -> Iterator[Condition]:
-    """No price has come in for a while."""
+    """No price has come in for a while, or one of the exchanges that prices come from does not bring them as it should."""
     age = facts.feed_age_s
     if age is not None and age > (clear_at_s if "" in raised else raise_above_s):
         yield Condition("", f"the last price came {age:.0f} s ago")
+    for feed in facts.feeds:
+        if feed.state not in {FeedState.LIVE, FeedState.CONNECTING}:
+            yield Condition(feed.name, f"the feed of {feed.name} is {feed.shown}: {feed.fact}")
 
 
 @rule(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.core.events import Alert, Event, Signal, TraderState
+from engine.core.feeds import FeedStanding
 from engine.core.order import Attempt, Fill
 from engine.core.values import Mode, Position
 
@@ -50,6 +51,7 @@ class EngineFacts:
     candles_late: int = 0
     candles_repeated: int = 0
     candles_flat: int = 0
+    feeds: tuple[FeedStanding, ...] = ()  # the exchanges that prices come from
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.core.board import Check, EngineState, ExecutionStatus
 from engine.core.events import BreakerState, Desired, TraderState
+from engine.core.feeds import FeedStanding, FeedState
 from engine.core.portfolio import EngineSwitches, Holdings
 from engine.core.risk import Limits, positions_in
 from engine.core.values import Action, Vote
@@ -32,6 +33,7 @@ class ReadinessFacts:
     feed_age_s: float | None = None
     feed_age_s_max: float = 30.0
     feed_finished: bool = False
+    feeds: tuple[FeedStanding, ...] = ()
     candles: Mapping[str, int] = field(default_factory=dict)
     candles_min: int = 5
     strategies: tuple[str, ...] = ()
@@ -78,6 +80,16 @@ def _feed(facts: ReadinessFacts) -> Iterator[Check]:
     ok = facts.feed_age_s <= facts.feed_age_s_max
     fact = f"the last price from {name} is {facts.feed_age_s:.1f} s old, {facts.feed_age_s_max:.0f} s is allowed"
     yield Check("feed", ok, fact, "" if ok else "look at the network and the market source")
+
+
+def _feeds(facts: ReadinessFacts) -> Iterator[Check]:
+    # With one feed flowing its symbols can be traded; the gate refuses those of the others by the age of their prices.
+    are_none_flowing = not any(feed.is_flowing for feed in facts.feeds)
+    for feed in facts.feeds:
+        ok = feed.state is FeedState.LIVE
+        named = _some(list(feed.symbols))
+        fact = f"{feed.shown}: {feed.fact}" + (f" ({named})" if named else "")
+        yield Check(f"feed {feed.name}", ok, fact, feed.remedy, decides=are_none_flowing)
 
 
 def _candles(facts: ReadinessFacts) -> Iterator[Check]:
@@ -242,6 +254,7 @@ def _clock(facts: ReadinessFacts) -> Iterator[Check]:
 _GATES: Final = (
     _engine,
     _feed,
+    _feeds,
     _candles,
     _strategies,
     _votes,

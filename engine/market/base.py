@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from engine.core.feeds import FeedStanding
 from engine.core.values import Candle
 
 
@@ -25,12 +26,16 @@ class Tick:
     """What a source delivers at one moment of market time: all rows with times up to `at_ms`, in order of time.
 
     A source yields a Tick only once the clock has reached `at_ms`, and yields one even without rows whenever candles
-    could have closed, so that silence can be told from a dead feed.
+    could have closed, so that silence can be told from a dead feed. `known` names symbols whose trades are known only up
+    to some earlier time: their candles wait for the rest. `broken` names those of which trades were missed before the
+    tick: their history starts anew with it.
     """
 
     at_ms: int
     trades: Sequence[Trade] = ()
     candles: Sequence[Candle] = ()
+    known: Mapping[str, int] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
 
 
 class MarketSource(Protocol):
@@ -51,5 +56,8 @@ class MarketSource(Protocol):
 
     def ticks(self) -> AsyncIterator[Tick]:
         """Yield until the recording ends (or for ever), waiting on the clock."""
+
+    def standings(self) -> Sequence[FeedStanding]:
+        """Return how each venue behind it stands; empty for a source that asks none."""
 
     async def close(self) -> None: ...

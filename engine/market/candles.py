@@ -6,6 +6,8 @@
 - **Out of order** inside the open candle, a trade takes its place by time.
 - **A repeated time** is no error: trades of one millisecond are all kept. Of ready candles with one time the last wins
   while its candle is open; an exact repeat is counted and dropped, open or closed.
+- **Trades that are known only up to some time** (a venue that is slow or gone) hold the candles of their symbol open until
+  the rest is known. Where trades were missed for good, that is a break.
 - **Impossible figures** (not finite, zero or negative prices, a low above a high), rows from more than one interval in the
   future, and rows that do not fit the symbol's rhythm are counted as bad and dropped.
 - **Ready candles** whose interval divides the builder's are merged into its candles; all others keep their own interval.
@@ -51,6 +53,8 @@ class CandleBuilder:
         """
         self._now_ms = now = max(self._now_ms, tick.at_ms)
         closed: list[Candle] = []
+        for symbol in tick.broken:
+            self._series_of(symbol).break_off()
         for row in tick.candles:
             series = self._series_of(row.symbol)
             self.counters.note(series.take_ready(row, now, closed))
@@ -61,7 +65,7 @@ class CandleBuilder:
             self._due_ms = min(self._due_ms, series.due_ms)
         if now >= self._due_ms:
             for series in self._series.values():
-                series.close_until(now, closed)
+                series.close_until(min(now, tick.known.get(series.symbol, now)), closed)
             self._due_ms = min(series.due_ms for series in self._series.values())
         return closed
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.clock import Clock
+from engine.core.feeds import FeedStanding
 from engine.core.values import Candle
 from engine.market.base import Tick, Trade
 from engine.market.files import Recording, Row, recordings
@@ -71,6 +72,9 @@ class ReplaySource:
     def begins_at(self) -> datetime | None:
         """Return the first time over all files; a candle begins when it opened. Raises BadInput like `open`."""
         return datetime.fromtimestamp(min(recording.begins_ms for recording in self._recordings()) / 1000, UTC)
+
+    def standings(self) -> Sequence[FeedStanding]:
+        return ()
 
     async def open(self) -> None:
         """Read the first rows of every file. Raises BadInput that names file and line."""

@@ -242,6 +242,11 @@ class SymbolSeries:
         while now_ms >= self.due_ms:
             self._close(closed)
 
+    def break_off(self) -> None:
+        """Start history anew: what lies between the last row and the next one is not known."""
+        if self._open is not None:
+            self._break()
+
     def _rhythm_of(self, row: Candle) -> tuple[int, int]:
         if self._own_ms % row.interval_ms == 0:
             return self._own_ms, 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from engine.core.feeds import FeedBounds
 from engine.core.values import is_symbol
+from engine.venues.table import check_table
 
 DEMO_SYMBOLS = (
     "BTC/USDT",
@@ -81,11 +84,52 @@ class SyntheticSettings(BaseModel):
     @field_validator("symbols")
     @classmethod
     def _are_symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        if not symbols:
-            raise ValueError("name at least one symbol, such as BTC/USDT")
-        for symbol in symbols:
-            if not is_symbol(symbol):
-                raise ValueError(f"{symbol!r} is not a symbol; write it like BTC/USDT")
-        if len(set(symbols)) < len(symbols):
-            raise ValueError("a symbol is named twice")
-        return symbols
+        return checked_symbols(symbols)
+
+
+class FeedSettings(BaseModel):
+    """One exchange whose prices are read. `exchange` is a ccxt id, `symbols` what is watched there; durations are seconds.
+
+    Its trades are asked for `every_s`; an answer must come within `timeout_s`, and a trade may show up `settle_s` after its
+    time. `stale_after_s` is the longest time without a trade that is usual there, over all its symbols. A clock that is
+    more than `clock_off_s` off ours is told, and the times of the trades are shifted by it. `ccxt` is handed to the ccxt
+    class as it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    exchange: Annotated[str, Field(min_length=1, max_length=64)]
+    symbols: tuple[str, ...]
+    every_s: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 2.0
+    timeout_s: Annotated[float, Field(ge=0.1, le=120, allow_inf_nan=False)] = 15.0
+    settle_s: Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)] = 1.0
+    stale_after_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 60.0
+    clock_off_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 2.0
+    ccxt: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def bounds(self) -> FeedBounds:
+        return FeedBounds(self.stale_after_s, self.clock_off_s)
+
+    @field_validator("symbols")
+    @classmethod
+    def _are_symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_symbols(symbols)
+
+    @field_validator("ccxt")
+    @classmethod
+    def _undoes_nothing(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        check_table(table)
+        return table
+
+
+def checked_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the symbols. Raises ValueError if there is none, or for one that is none or is named twice."""
+    if not symbols:
+        raise ValueError("name at least one symbol, such as BTC/USDT")
+    for symbol in symbols:
+        if not is_symbol(symbol):
+            raise ValueError(f"{symbol!r} is not a symbol; write it like BTC/USDT")
+        if symbols.count(symbol) > 1:
+            raise ValueError(f"{symbol!r} is named twice")
+    return symbols

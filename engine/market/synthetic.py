@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from engine.clock import Chance, Clock, SeededChance
+from engine.core.feeds import FeedStanding
 from engine.core.values import Candle
 from engine.market.base import Tick, Trade
 from engine.market.pace import reach
@@ -123,6 +124,9 @@ class SyntheticSource:
 
     def begins_at(self) -> datetime | None:
         return None
+
+    def standings(self) -> Sequence[FeedStanding]:
+        return ()
 
     async def open(self) -> None:
         """There is nothing to open."""

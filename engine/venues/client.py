@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from engine.clock import Clock
@@ -122,6 +124,15 @@ class VenueClient:
             self._ccxt.set_sandbox_mode(True)
             # A sandbox has addresses of its own; the table's stand above them all the same.
             self._ccxt.urls = merged(self._ccxt.urls, dict(table.get("urls", {})))
+
+
+def is_venue(name: str) -> bool:
+    """Say whether ccxt has an exchange of this id; looks without importing ccxt."""
+    found = importlib.util.find_spec("ccxt")
+    folders = found.submodule_search_locations if found is not None else None
+    return name.isidentifier() and any(
+        (Path(folder) / "async_support" / f"{name}.py").is_file() for folder in folders or ()
+    )
 
 
 def sentence(error: BaseException) -> str:

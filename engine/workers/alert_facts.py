@@ -11,6 +11,7 @@ from typing import Final
 from engine.clock import Clock
 from engine.core.alerts import AlertFacts, OpenCase
 from engine.core.events import TraderState
+from engine.core.feeds import FeedStanding
 from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.metrics import Window, is_overdue, window_of
 from engine.core.order import Attempt
@@ -28,12 +29,15 @@ CASES_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class AlertSources:
-    """Who knows what the store does not: the traders' states, the feed's age in seconds (None: not to be judged)."""
+    """Who knows what the store does not: the traders' states, the feed's age in seconds (None: not to be judged), and how the
+    exchanges behind it stand.
+    """
 
     states: Callable[[], Mapping[str, TraderState]]
     feed_age_s: Callable[[], float | None]
     keeper: Keeper
     watch: ClockWatch
+    feeds: Callable[[], tuple[FeedStanding, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class AlertGatherer:
             unknown=read.unknown,
             reviews=read.reviews,
             feed_age_s=self._sources.feed_age_s(),
+            feeds=self._sources.feeds(),
             clock_jump_s=self._jump_s(now),
             store_error=_store_error(self._sources.keeper.store_error, health),
             disk_free_bytes=health.disk_free_bytes if health else None,

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from engine.clock import Clock
+from engine.core.feeds import FeedStanding
 from engine.core.risk import Quote
 from engine.core.window import Window
 from engine.market.base import MarketSource, Tick
@@ -21,7 +22,9 @@ PriceObserver: TypeAlias = Callable[[str, Decimal, datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class FeedFacts:
-    """The feed at one moment. `last_at` is the market time of the last word from the source, rows or not."""
+    """The feed at one moment. `last_at` is the market time of the last word from the source, rows or not; `venues` are the
+    exchanges behind it, none for a source that asks none.
+    """
 
     source: str
     symbols: int
@@ -32,6 +35,7 @@ class FeedFacts:
     late: int
     repeated: int
     bad: int
+    venues: tuple[FeedStanding, ...] = ()
 
 
 class Feed:
@@ -134,6 +138,7 @@ class Feed:
             late=counted.late,
             repeated=counted.repeated,
             bad=counted.bad,
+            venues=tuple(self._source.standings()),
         )
 
     def _tell(self, symbols: Mapping[str, None]) -> None:

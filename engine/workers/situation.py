@@ -90,7 +90,7 @@ class Situation:
 
     async def readiness_facts(self, now: datetime) -> ReadinessFacts:
         """Return what the diagnosis looks at."""
-        parts, store = self._parts, self._parts.store
+        parts, store, feed = self._parts, self._parts.store, self._parts.feed.facts()
         totals, live = await store.totals(), await store.live_attempts()
         due = await store.due(now, 1)
         last = await store.last_signals(1)
@@ -105,7 +105,8 @@ class Situation:
         return ReadinessFacts(
             now=now,
             engine=self._shown_state(),
-            feed=parts.feed.facts().source,
+            feed=feed.source,
+            feeds=feed.venues,
             feed_age_s=parts.feed.age_s(),
             feed_age_s_max=self._price_age_s_max(),
             feed_finished=parts.feed.finished.is_set(),
@@ -160,6 +161,7 @@ class Situation:
             candles_late=feed.late,
             candles_repeated=feed.repeated,
             candles_flat=feed.flat,
+            feeds=feed.venues,
         )
 
     def _shown_state(self) -> EngineState:

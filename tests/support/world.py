@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from engine.clock import Clock, LoopClock, SeededChance, run_on
 from engine.core.events import Event, Signal
+from engine.core.feeds import FeedStanding
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
 from engine.core.order import Attempt
 from engine.core.risk import Quote
@@ -91,6 +92,9 @@ class ScriptedSource:
 
     def begins_at(self) -> datetime | None:
         return BEGIN
+
+    def standings(self) -> Sequence[FeedStanding]:
+        return ()
 
     async def open(self) -> None:
         self.opened += 1

@@ -23,6 +23,7 @@ from engine.core.events import (
     Signal,
     TraderState,
 )
+from engine.core.feeds import FeedStanding, FeedState
 from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.order import Attempt, Fill, Latency, OrderKind, OrderRequest
 from engine.core.values import Mode, Position, Reason, Side
@@ -255,6 +256,7 @@ def position_of(row: Row) -> Position:
 def facts_text(facts: EngineFacts) -> str:
     """Return the heartbeat as JSON: field by field, times as microseconds."""
     told = {f.name: getattr(facts, f.name) for f in fields(facts)}
+    told["feeds"] = [{f.name: getattr(feed, f.name) for f in fields(feed)} for feed in facts.feeds]
     return to_json({name: micros(v) if isinstance(v, datetime) else v for name, v in told.items()})
 
 
@@ -264,6 +266,10 @@ def facts_of(stored: str) -> EngineFacts:
     known = {f.name: told[f.name] for f in fields(EngineFacts) if f.name in told}
     for name in _FACT_TIMES & known.keys():
         known[name] = moment_or_none(known[name])
+    known["feeds"] = tuple(
+        FeedStanding(f["name"], FeedState(f["state"]), f["fact"], tuple(f["symbols"]), f["counts"])
+        for f in known.get("feeds", ())
+    )
     return EngineFacts(**{**known, "mode": Mode(known["mode"]), "state": EngineState(known["state"])})
 
 
