@@ -117,7 +117,7 @@ time_every_s = 3.0
 private_every_s = 10.0
 down_after = 8
 dwell_s = 1.0
-quarantine_after = 1000
+quarantine_after = 100
 
 [log]
 level = "debug"
