@@ -19,7 +19,7 @@ PEM_LINE_MIN: Final = 16
 # What looks like a secret although nobody told us its value. The name and the value may be quoted, escaped or
 # percent-encoded, or two texts of a list.
 _PATTERNS: Final = re.compile(
-    r"(?i)\b(signature|(?:api|bapi|access)[-_]?(?:key|sign|passphrase)|secret|passphrase|password|token|authorization"
+    r"(?i)(?:\b|(?<=%[0-9a-f]{2}))(signature|(?:api|bapi|access)[-_]?(?:key|sign|passphrase)|secret|passphrase|password|token|authorization"
     r"|private[-_]?key)"
     r"(\\*[\"']?\s*(?:[=:]|%3[ad])\s*\\*[\"']?|\\*[\"']\s*,\s*\\*[\"'])"
     r"(?:(?:Bearer|Basic)(?:\s|%20|\+)+)?[^\s\"'&,;}\\]+"
