@@ -19,7 +19,7 @@ PEM_LINE_MIN: Final = 16
 # What looks like a secret although nobody told us its value. The name and the value may be quoted, escaped or
 # percent-encoded, or two texts of a list.
 _PATTERNS: Final = re.compile(
-    r"(?i)\b(signature|(?:api|bapi|access)[-_]?(?:key|sign|passphrase)|secret|passphrase|password|token|authorization"
+    r"(?i)(?:\b|(?<=%[0-9a-f]{2}))(signature|(?:api|bapi|access)[-_]?(?:key|sign|passphrase)|secret|passphrase|password|token|authorization"
     r"|private[-_]?key)"
     r"(\\*[\"']?\s*(?:[=:]|%3[ad])\s*\\*[\"']?|\\*[\"']\s*,\s*\\*[\"'])"
     r"(?:(?:Bearer|Basic)(?:\s|%20|\+)+)?[^\s\"'&,;}\\]+"
@@ -32,35 +32,53 @@ _HEX: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{16,})")
 
 # The beginnings of the names above: most texts hold none, and are not looked at any closer.
 _STEMS: Final = ("sign", "key", "secret", "passphrase", "password", "token", "authorization")
+PART_LENGTH_MIN: Final = 12  # so much of a secret is hidden too: who quotes us may cut us short
 _GRAM: Final = 6
-_STRIDE: Final = 8
+_STRIDE: Final = PART_LENGTH_MIN - _GRAM + 1
+_PARTED_LENGTH_MAX: Final = 256  # longer forms are whole PEM texts, whose lines are forms of their own
 
 
 class _Known:
     """The forms to look for, and a quick way to see that none is there.
 
-    A form of 13 characters or more that stands in a text covers the 6 from some multiple of 8 on; so only every eighth
-    piece of the text is looked up among the pieces of the forms, however many there are.
+    Whatever a text shares with a form, from 12 characters on, covers the 6 that begin at some multiple of 7. So only
+    every seventh piece of the text is looked up among the pieces of the forms, however many there are.
     """
 
     def __init__(self, forms: Iterable[str]) -> None:
         self.forms = tuple(sorted(forms, key=lambda f: (-len(f), f)))  # the longest first: one may be part of another
         self.longest = len(self.forms[0]) if self.forms else 0
-        shortest = _GRAM + _STRIDE - 1
-        self._short = tuple(form for form in self.forms if len(form) < shortest)
-        long = (form for form in self.forms if len(form) >= shortest)
-        self._pieces = frozenset(form[n : n + _GRAM] for form in long for n in range(_STRIDE))
+        self._short = tuple(form for form in self.forms if len(form) < PART_LENGTH_MIN)
+        long = [form[:_PARTED_LENGTH_MAX] for form in self.forms if len(form) >= PART_LENGTH_MIN]
+        self._pieces = frozenset(_cut(long, _GRAM))
+        self._parts = frozenset(_cut(long, PART_LENGTH_MIN))
 
     def hide_in(self, text: str) -> str:
-        if self._may_be_in(text):
-            for form in self.forms:
-                if form in text:
-                    text = text.replace(form, MASK)
-        return text
-
-    def _may_be_in(self, text: str) -> bool:
         pieces = [text[n : n + _GRAM] for n in range(0, len(text), _STRIDE)]
-        return not self._pieces.isdisjoint(pieces) or any(form in text for form in self._short)
+        if self._pieces.isdisjoint(pieces) and not any(form in text for form in self._short):
+            return text
+        for form in self.forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        return self._without_parts(text)
+
+    def _without_parts(self, text: str) -> str:
+        kept, done = [], 0
+        begin = end = 0  # of the part that is being found
+        for n in range(len(text) - PART_LENGTH_MIN + 1):
+            if text[n : n + PART_LENGTH_MIN] not in self._parts:
+                continue
+            if n > end or not end:
+                if end:
+                    kept += [text[done:begin], MASK]
+                    done = end
+                begin = n
+            end = n + PART_LENGTH_MIN
+        return "".join([*kept, text[done:begin], MASK, text[end:]]) if end else text
+
+
+def _cut(forms: Iterable[str], length: int) -> Iterator[str]:
+    return (form[n : n + length] for form in forms for n in range(len(form) - length + 1))
 
 
 class Redactor:
@@ -89,7 +107,7 @@ class Redactor:
             self._known = _Known({*self._known.forms, *fresh})
 
     def by_value(self, text: str) -> str:
-        """Return `text` without the known secrets; nothing that only looks like one is touched.
+        """Return `text` without the known secrets and long parts of them; what only looks like one is left alone.
 
         A secret that escapes or invisible characters split is found too; then the text comes back clean, on one line.
         """

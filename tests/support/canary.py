@@ -20,6 +20,7 @@ PIECE: Final = 12  # so much of a canary is a leak too: what is cut off, or brok
 STEP: Final = 4
 LINE_MIN: Final = 16
 BASE64: Final = "base64"
+HEX: Final = "hex"
 
 
 def a_pem_key() -> str:
@@ -34,31 +35,27 @@ def leaks(paths: Iterable[Path], canaries: Iterable[str]) -> list[str]:
     One line a find: the file, which canary in the order given, the form, the place. No line repeats the canary itself.
     Upper and lower case count as the same. An empty list also comes of files that are empty: look that they are not.
     """
-    needles = [(n, form, piece) for n, canary in enumerate(canaries) for form, piece in _pieces(canary)]
+    pieces = {piece: (n, form) for n, canary in enumerate(canaries) for form, piece in _pieces(canary)}
     found = []
     for path in paths:
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
             text = file.read_bytes().lower()
-            told: set[tuple[int, str]] = set()
-            for n, form, piece in needles:
-                at = -1 if (n, form) in told else text.find(piece)
-                if at >= 0:
-                    told.add((n, form))
-                    found.append(f"{file}: canary {n}, {form}, at byte {at}")
+            hits: dict[tuple[int, str], int] = {}
+            for at in range(0, len(text), STEP):
+                what = pieces.get(text[at : at + PIECE]) or pieces.get(text[at : at + 2 * PIECE])
+                if what is not None:
+                    hits.setdefault(what, at)
+            found += [f"{file}: canary {n}, {form}, at byte {at}" for (n, form), at in hits.items()]
     return found
 
 
 def _pieces(canary: str) -> Iterator[tuple[str, bytes]]:
-    """Yield pieces of every form: a text that holds enough of the form holds one of them whole."""
-    seen: set[bytes] = set()
+    """Yield every piece of every form, from wherever in it: the texts are looked at in steps."""
     for name, form in forms(canary).items():
         raw = form.encode().lower()
         raw = raw[4:-4] if BASE64 in name else raw  # its first and last digits are shared with what stands around it
-        for at in range(0, max(1, len(raw) - PIECE + 1), STEP):
-            piece = raw[at : at + PIECE]
-            if piece not in seen:
-                seen.add(piece)
-                yield name, piece
+        length = 2 * PIECE if HEX in name else PIECE  # two digits for each character
+        yield from ((name, raw[at : at + length]) for at in range(len(raw) - length + 1))
 
 
 def forms(canary: str) -> Mapping[str, str]:
@@ -75,7 +72,7 @@ def _forms(text: str) -> Iterator[tuple[str, str]]:
     yield "percent-encoded", quote(text, safe="")
     yield "percent-encoded twice", quote(quote(text, safe=""), safe="")
     yield "in JSON", json.dumps(text)[1:-1]
-    yield "hex", raw.hex()
+    yield HEX, raw.hex()
     for before in range(3):  # base64 of a longer text: its digits depend on where ours begins
         yield f"{BASE64} after {before}", base64.b64encode(bytes(before) + raw).decode()
         yield f"urlsafe {BASE64} after {before}", base64.urlsafe_b64encode(bytes(before) + raw).decode()

@@ -18,6 +18,7 @@ from engine.exchanges.ccxt_live.lookups import Lookups
 from engine.exchanges.ccxt_live.outcome import is_no_such_order, order_error, read_error
 from engine.exchanges.ccxt_live.quirks import Quirk
 from engine.exchanges.ccxt_live.seat import KeySeat
+from engine.redaction import REDACT
 from engine.venues.client import VenueClient
 from engine.venues.trip import Trip
 
@@ -68,7 +69,7 @@ class CcxtAccount:
         try:
             found = [reports.rules_of(market) for market in markets.values()]
         except ValueError as problem:
-            raise ExchangeError(self.name, f"its markets cannot be read: {problem}") from None
+            raise ExchangeError(self.name, f"its markets cannot be read: {REDACT.line(str(problem), 120)}") from None
         if not any(found):
             raise ExchangeError(self.name, "it lists no market that can be traded")
         self._rules = {rules.symbol: rules for rules in found if rules is not None}
@@ -89,7 +90,7 @@ class CcxtAccount:
         try:
             return reports.acknowledged(answer, request)
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise Doubtful(self.name, f"an answer that cannot be used: {problem}") from None
+            raise Doubtful(self.name, f"an answer that cannot be used: {REDACT.line(str(problem), 120)}") from None
 
     async def cancel(self, which: Lookup) -> OrderReport:
         # What a cancel answers proves little: a connection that dropped is told as "not found", and a fill may have been
@@ -185,7 +186,7 @@ class CcxtAccount:
         try:
             return await work()
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise ExchangeError(self.name, f"an answer that cannot be used: {problem}") from None
+            raise ExchangeError(self.name, f"an answer that cannot be used: {REDACT.line(str(problem), 120)}") from None
 
     def _fail(self, error: Exception, trip: Trip) -> NoReturn:
         raise self._heeded(read_error(self.name, error, trip, self._quirk.refusals), trip) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.core.errors import RefusalKind
-from engine.core.text import clean
+from engine.redaction import REDACT
 
 _K = RefusalKind
 Codes = Mapping[str, RefusalKind | None]
@@ -37,7 +37,7 @@ class Refusals:
             if any(kind is None for kind in kinds):
                 return None  # one unknown word is enough to doubt all of them
             assert kinds[0] is not None
-            return kinds[0], clean("; ".join(texts), 200)
+            return kinds[0], REDACT.line("; ".join(texts), 200)
         if status is not None and status in self.statuses:
             return self.statuses[status], f"HTTP {status}"
         return None

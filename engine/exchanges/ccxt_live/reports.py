@@ -10,6 +10,7 @@ from typing import Any, Final
 from engine.core.order import Fill, OrderReport, OrderRequest, OrderStatus
 from engine.core.text import clean
 from engine.core.values import Balance, Side, SymbolRules, is_symbol
+from engine.redaction import REDACT
 
 _BOUND: Final = Decimal("1e18")
 Row = Mapping[str, Any]
@@ -22,13 +23,13 @@ class BadAnswer(ValueError):
 def exact(value: object, what: str) -> Decimal:
     """Return a number of a venue's as it was written; floats by their shortest text. Raises BadAnswer, naming `what`."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise BadAnswer(f"{what} is {clean(repr(value), 40)}")
+        raise BadAnswer(f"{what} is {REDACT.line(repr(value), 40)}")
     try:
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     except InvalidOperation:
-        raise BadAnswer(f"{what} is {clean(repr(value), 40)}") from None
+        raise BadAnswer(f"{what} is {REDACT.line(repr(value), 40)}") from None
     if not number.is_finite() or abs(number) > _BOUND:
-        raise BadAnswer(f"{what} is {clean(repr(value), 40)}")
+        raise BadAnswer(f"{what} is {REDACT.line(repr(value), 40)}")
     return number
 
 
@@ -63,7 +64,7 @@ def acknowledged(order: Row, request: OrderRequest) -> OrderReport:
     """
     for key, asked in (("symbol", request.symbol), ("side", str(request.side))):
         if order.get(key) not in {None, asked}:
-            raise BadAnswer(f"the answer is about {clean(repr(order.get(key)), 40)}, asked for was {asked}")
+            raise BadAnswer(f"the answer is about {REDACT.line(repr(order.get(key)), 40)}, asked for was {asked}")
     for key in ("amount", "filled", "average", "price"):
         if order.get(key) is not None:
             exact(order[key], key)
@@ -158,7 +159,7 @@ def _positive(value: object, what: str) -> Decimal:
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
-        raise BadAnswer(f"{what} is {clean(repr(value), 40)}")
+        raise BadAnswer(f"{what} is {REDACT.line(repr(value), 40)}")
     return clean(value, 100)
 
 
