@@ -15,6 +15,7 @@ from tests.support.venue.table import UNDER_THE_REAL_ADDRESS, VENUES, outcome_of
 from tests.support.venue.urls import ccxt_table
 
 CLIENT_ID = "07" * 16
+ELSEWHERE = {"public": "https://api.example.com/api/v3"}
 
 
 def test_a_venue_of_its_own_leaves_the_truth_behind(tmp_path: Path) -> None:
@@ -36,6 +37,14 @@ def test_a_class_with_its_own_addresses_reaches_the_venue_through_the_tunnel(nam
     with a_venue(name, tls_folder=tmp_path) as venue:
         assert with_client(venue, story, real_names=True) == "ok"
         assert len(venue.orders(CLIENT_ID)) == 1
+
+
+def test_the_tunnel_leads_nowhere_else(tmp_path: Path) -> None:
+    with a_venue("binance", tls_folder=tmp_path) as venue:
+        with pytest.raises(Exception, match="GET") as refused:
+            with_client(venue, lambda client: place(client, CLIENT_ID), real_names=True, urls={"api": ELSEWHERE})
+        assert outcome_of(refused.value) == "ExchangeError < ClientHttpProxyError"
+        assert venue.log() == []
 
 
 @pytest.mark.parametrize("name", VENUES)
