@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.venue.child import a_venue_child
 from tests.support.venue.client import place, with_client
+from tests.support.venue.control import Control
 from tests.support.venue.server import a_venue
 from tests.support.venue.table import UNDER_THE_REAL_ADDRESS, VENUES, outcome_of
 from tests.support.venue.urls import ccxt_table
 
 CLIENT_ID = "07" * 16
+ROOT = Path(__file__).resolve().parents[2]
+END_S_MAX = 20.0
+ELSEWHERE = {"public": "https://api.example.com/api/v3"}
 
 
 def test_a_venue_of_its_own_leaves_the_truth_behind(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
-    with a_venue_child("kraken", state=state) as venue:
-        placed = with_client(venue, lambda client: place(client, CLIENT_ID))
-        assert [order["id"] for order in venue.orders(CLIENT_ID)] == [placed["id"]]
+    words = [sys.executable, "-m", "tests.support.venue", "--venue", "kraken", "--state", str(state)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=ROOT) as child:
+        try:
+            assert child.stdout is not None
+            venue = Control(json.loads(child.stdout.readline()))
+            placed = with_client(venue, lambda client: place(client, CLIENT_ID))
+            assert [order["id"] for order in venue.orders(CLIENT_ID)] == [placed["id"]]
+        finally:
+            child.terminate()
+        assert child.wait(END_S_MAX) == 0
     kept = json.loads(state.read_text())
     assert [order["client_id"] for order in kept["orders"]] == [CLIENT_ID]
     assert [entry["processed"] for entry in kept["log"] if entry["kind"] == "create"] == [1]
@@ -36,6 +48,14 @@ def test_a_class_with_its_own_addresses_reaches_the_venue_through_the_tunnel(nam
     with a_venue(name, tls_folder=tmp_path) as venue:
         assert with_client(venue, story, real_names=True) == "ok"
         assert len(venue.orders(CLIENT_ID)) == 1
+
+
+def test_the_tunnel_leads_nowhere_else(tmp_path: Path) -> None:
+    with a_venue("binance", tls_folder=tmp_path) as venue:
+        with pytest.raises(Exception, match="GET") as refused:
+            with_client(venue, lambda client: place(client, CLIENT_ID), real_names=True, urls={"api": ELSEWHERE})
+        assert outcome_of(refused.value) == "ExchangeError < ClientHttpProxyError"
+        assert venue.log() == []
 
 
 @pytest.mark.parametrize("name", VENUES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -137,37 +137,32 @@ class Binance:
             raise Refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         return key.account
 
-    def _find(self, call: Call, now_s: float, id_field: str) -> Order | None:
-        fields, market = call.fields(), _market(call)
-        for order in self.ledger.seen(self._owner(call), now_s):
-            named = fields.get("orderId") == self.order_id(order) or (
-                "orderId" not in fields and fields.get(id_field) == order.ticket.client_id
+    def _find(self, call: Call, orders: Iterable[Order]) -> Order | None:
+        """Return the first of `orders` that the call names, by the venue's id if it gives one, else by the client's."""
+        fields, market, account = call.fields(), _market(call), self._owner(call)
+        for order in orders:
+            named = (
+                fields["orderId"] == self.order_id(order)
+                if "orderId" in fields
+                else fields.get("origClientOrderId") == order.ticket.client_id
             )
-            if named and order.ticket.market == market:
+            if named and order.ticket.market == market and order.ticket.account == account:
                 return order
         return None
 
     def _query(self, call: Call, now_s: float) -> object:
-        order = self._find(call, now_s, "origClientOrderId")
+        order = self._find(call, self.ledger.seen(self._owner(call), now_s))
         if order is None:
             raise Refusal(-2013, "Order does not exist.")
         return forms.order(order)
 
     def _cancel(self, call: Call, now_s: float) -> object:
         # The matching engine knows its open orders at once; only reads lag.
-        fields, account = call.fields(), self._owner(call)
-        for order in self.ledger.orders:
-            named = fields.get("orderId", self.order_id(order)) == self.order_id(order)
-            named &= fields.get("origClientOrderId", order.ticket.client_id) == order.ticket.client_id
-            if (
-                named
-                and order.is_open
-                and order.ticket.account == account
-                and {"orderId", "origClientOrderId"} & set(fields)
-            ):
-                self.ledger.cancel(order, now_s)
-                return forms.cancelled(order, f"venue-{call.number}", now_s)
-        raise Refusal(-2011, "Unknown order sent.")
+        order = self._find(call, (order for order in self.ledger.orders if order.is_open))
+        if order is None:
+            raise Refusal(-2011, "Unknown order sent.")
+        self.ledger.cancel(order, now_s)
+        return forms.cancelled(order, f"venue-{call.number}", now_s)
 
     def _open_orders(self, call: Call, now_s: float) -> object:
         named = call.fields().get("symbol")

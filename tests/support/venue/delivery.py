@@ -22,6 +22,7 @@ DEEP: Final = 1_000_000
 TRICKLES: Final = 8
 HANG_S_MAX: Final = 120.0
 BINARY: Final = bytes(range(256))
+UNANSWERED: Final = frozenset({Answer.CLOSED, Answer.RESET, Answer.NONE})
 ELSEWHERE: Final = "/_elsewhere"
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?\Z")  # in lists: candles, trades
@@ -32,8 +33,8 @@ _NUMBERS: Final = frozenset({
 })  # fmt: skip
 
 
-class Venue:
-    """What delivery needs of the server: the two steps of processing, and somewhere to leave late work."""
+class Carrier:
+    """Brings requests to the venue's two steps, `admit` and `obey`, when and as often as their fates have it."""
 
     def __init__(self, clock: Clock, admit: Callable[[Call], Reply | None], obey: Callable[[Call], Reply]) -> None:
         self.clock, self.admit, self.obey = clock, admit, obey
@@ -54,21 +55,11 @@ class Venue:
         finally:
             self._travelling -= 1
 
-    def obey_later(self, call: Call, seconds: float) -> None:
-        """Process an admitted request after `seconds`, whatever becomes of its connection."""
-        task = asyncio.create_task(self._late_obedience(call, seconds))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-
     async def close(self) -> None:
         """Drop what is still on its way."""
         for task in self._late:
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
-
-    async def _late_obedience(self, call: Call, seconds: float) -> None:
-        await self.clock.sleep(seconds)
-        self.obey(call)
 
     def carry_out(self, call: Call, fault: Fault) -> Reply | None:
         """Process a request as its fate has it. None if there is no answer of the venue's."""
@@ -77,13 +68,23 @@ class Venue:
         if fault.processing is Processing.LATE:
             refusal = self.admit(call)
             if refusal is None:
-                self.obey_later(call, fault.late_s)
+                self._obey_later(call, fault.late_s)
             return refusal
         first = self.admit(call) or self.obey(call)
         if fault.processing is Processing.TWICE:
             last = self.admit(call) or self.obey(call)
             return first if fault.answer is Answer.FIRST else last
         return first
+
+    def _obey_later(self, call: Call, seconds: float) -> None:
+        # A task of the carrier's own: the connection's end must not end it.
+        task = asyncio.create_task(self._late_obedience(call, seconds))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _late_obedience(self, call: Call, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+        self.obey(call)
 
 
 async def send(request: web.BaseRequest, reply: Reply | None, fault: Fault, clock: Clock) -> web.StreamResponse:

@@ -20,7 +20,7 @@ from tests.support.venue.binance import Binance
 from tests.support.venue.certificate import made_for
 from tests.support.venue.coinbase import Coinbase
 from tests.support.venue.control import Control
-from tests.support.venue.delivery import ELSEWHERE, Venue, send
+from tests.support.venue.delivery import ELSEWHERE, UNANSWERED, Carrier, send
 from tests.support.venue.desk import PREFIX, Desk
 from tests.support.venue.faults import PAGE, Fault
 from tests.support.venue.keys import Key, Keyring, keys_for
@@ -44,7 +44,7 @@ class Entry:
     """What became of one request. Times are the venue's.
 
     `at_s` is when the venue's edge took it; its way (`Fault.way_s`) lies behind that. `admitted` says that its proofs were
-    good, `processed` how often it reached the ledger.
+    good, `processed` how often it reached the ledger; `status` is None if nothing was answered.
     """
 
     number: int
@@ -76,7 +76,7 @@ class VenueServer:
         self.port = 0
         self.cafile: Path | None = None
         self._numbers = 0
-        self._venue = Venue(self.clock, self._admit, self._obey)
+        self._carrier = Carrier(self.clock, self._admit, self._obey)
         self._desk = Desk(self)
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
@@ -105,7 +105,7 @@ class VenueServer:
         """Stop listening, and drop what is still being answered or processed."""
         if self._absence is not None:
             self._absence.cancel()
-        await self._venue.close()
+        await self._carrier.close()
         if self._tunnel is not None:
             await self._tunnel.stop()
         if self._runner is not None:
@@ -157,7 +157,7 @@ class VenueServer:
     @property
     def on_the_way(self) -> int:
         """Return how many requests have not reached the ledger yet and still will."""
-        return self._venue.on_the_way
+        return self._carrier.on_the_way
 
     def state(self) -> dict[str, Any]:
         """Return everything that is worth keeping after the end."""
@@ -168,23 +168,22 @@ class VenueServer:
             return await self._desk.answer(request)
         call = await self._call(request)
         kind = self.dialect.kind(call)
-        entry = Entry(
-            call.number, self.now_s(), call.method, call.path, str(kind), {**call.fields(), **call.document()}
-        )
+        asked = {**call.fields(), **call.document()}
+        entry = Entry(call.number, self.now_s(), call.method, call.path, str(kind), asked)
         self.log[call.number] = entry
         self.log.pop(call.number - LOG_LENGTH, None)
         if call.path == ELSEWHERE:
             entry.fields["headers"] = sorted(call.headers)
             return web.Response(text=PAGE, content_type="text/html")
         entry.fault, fault = self.plan.meet(kind, call) or (None, CALM)
-        await self._venue.travel(fault.way_s)
-        reply = self._venue.carry_out(call, fault)
+        await self._carrier.travel(fault.way_s)
+        reply = self._carrier.carry_out(call, fault)
         if fault.saying is not None:
             reply = self.dialect.say(fault.saying, self.now_s())
         if reply is not None:
             reply = replace(reply, headers={"Date": formatdate(self.now_s(), usegmt=True), **reply.headers})
         response = await send(request, reply, fault, self.clock)
-        entry.status = response.status
+        entry.status = None if fault.answer in UNANSWERED else response.status
         return response
 
     async def _call(self, request: web.BaseRequest) -> Call:
