@@ -95,7 +95,8 @@ class _Gathered:
         if real and isinstance(market, dict) and "source" not in market:
             self.tables["market"] = {"source": "ccxt", **market}  # real orders need real prices
         listed = traders if isinstance(traders, list) else ()
-        for table, name in ((self.tables.get("store"), "path"), *((trader, "key_file") for trader in listed)):
+        inside = [(self.tables.get("store"), "path"), (self.tables.get("inbox"), "token_file")]
+        for table, name in (*inside, *((trader, "key_file") for trader in listed)):
             if isinstance(table, dict) and isinstance(table.get(name), str) and table[name]:
                 table[name] = beside(path, table[name])
 
@@ -113,8 +114,10 @@ class _Gathered:
 
     def _is_credential(self, name: str) -> bool:
         traders = self.tables.get("traders", ())
-        named = (v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env"))
-        return name in set(named)
+        named = {v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env")}
+        inbox = self.tables.get("inbox", {})
+        token = inbox.get("token_env") if isinstance(inbox, dict) else None
+        return name in named or name == token
 
     def set(self, path: tuple[str, ...], value: object, source: str) -> None:
         """Put a value at a path, making the tables on the way."""
@@ -145,7 +148,7 @@ class _Gathered:
         path: KeyPath = tuple(fault["loc"])
         what = REDACT.line(str(fault["msg"]).removeprefix("Value error, "), 300)
         key, _, rest = what.partition(": ")
-        if not path and rest and KEY_FORM.fullmatch(key):  # a rule over several sections names its key itself
+        if rest and KEY_FORM.fullmatch(key) and key.startswith(dotted(path)):  # a rule over several keys names its own
             path, what = tuple(key.split(".")), rest
         head = f"{self.place(path)}: {dotted(path) or 'settings'}"
         if fault["type"] == "extra_forbidden":
