@@ -71,14 +71,13 @@ class RefusalBook:
         if not self._pending:
             return
         events = list(self._pending)
+        self._pending.clear()  # before the wait: the store finishes a write also for a caller that is cancelled
         try:
             await self.note(events)
         except SignalDeckError as failure:
             _log.warning("refusals are not journalled yet", error=str(failure), count=len(events))
-        else:
-            for event in events:
-                if self._pending and self._pending[0] is event:
-                    self._pending.popleft()
+            room = PENDING_MAX - len(self._pending)
+            self._pending.extendleft(reversed(events[max(0, len(events) - room) :]))
 
     def _keep(self, records: Sequence[Record]) -> None:
         for record in records:

@@ -151,7 +151,9 @@ class InboxServer:
 
 
 WRONG_TOKEN: Final = Refusal(
-    HTTPStatus.UNAUTHORIZED, "wrong_token", "the token is missing or wrong; send Authorization: Bearer TOKEN"
+    HTTPStatus.UNAUTHORIZED,
+    "wrong_token",
+    "the token is missing or wrong; it is a bearer token, sent in the Authorization header",
 )
 NOT_FOUND: Final = Refusal(HTTPStatus.NOT_FOUND, "not_found", "there is /signals and /alerts, and nothing else")
 NOT_POST: Final = Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "not_post", "signals are handed in with POST", allow="POST")

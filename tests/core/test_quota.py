@@ -70,6 +70,7 @@ def test_a_flood_of_addresses_is_not_remembered_without_end_nor_washes_out_who_w
     assert len(allowances._known) <= CLIENTS_MAX
     assert allowances.wait_s("spent") > 0
     clock.advance(60)
-    allowances.draw("fresh")
-    assert len(allowances._known) == 1, "whose allowance is whole need not be remembered"
+    for n in range(CLIENTS_MAX):
+        allowances.draw(f"b{n}")
+    assert not [client for client in allowances._known if not client.startswith("b")], "whole allowances are forgotten"
     assert allowances.wait_s("spent") == 0.0
