@@ -295,7 +295,7 @@ def _keys(table: Mapping[str, Any]) -> Iterator[str]:
 def is_secret_name(key: str) -> bool:
     """Say whether a key's name says that its value is a credential."""
     flat = key.lower().replace("-", "_")
-    return not flat.endswith(("_env", "_file", "_in_path", "_per_min_max")) and any(
+    return not flat.endswith(("_env", "_file", "_in_path")) and any(
         word in flat or word in flat.replace("_", "") for word in _SECRET_WORDS
     )
 

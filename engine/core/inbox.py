@@ -106,7 +106,7 @@ class InboxSettings(BaseModel):
     The token is never written here: token_env names its environment variable, or token_file a file of mode 0600.
     token_in_path takes it as the last part of the path too. keys_needed refuses signals without a key. body_s_max is how
     long a body may take, idle_s_max how long a connection may say or take nothing, both in seconds. Whoever asks without the
-    token is answered wrong_tokens_per_min_max times a minute. An alert whose time lies further than replay_window_s seconds
+    token is answered strangers_per_min_max times a minute. An alert whose time lies further than replay_window_s seconds
     from now is refused.
     """
 
@@ -126,7 +126,7 @@ class InboxSettings(BaseModel):
     connections_max: Annotated[int, Field(ge=1, le=1_024)] = 64
     client_requests_per_min_max: PerMinute = 120
     requests_per_min_max: PerMinute = 600
-    wrong_tokens_per_min_max: PerMinute = 10
+    strangers_per_min_max: PerMinute = 10
     replay_window_s: Seconds = 300.0
     mapping: AlertMapping = AlertMapping()
 

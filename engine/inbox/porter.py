@@ -48,7 +48,7 @@ class Porter:
 
     def __init__(self, token: Token, settings: InboxSettings, clock: Clock) -> None:
         self._token = token
-        self._strangers = Allowances(settings.wrong_tokens_per_min_max, clock)
+        self._strangers = Allowances(settings.strangers_per_min_max, clock)
         self._clients = Allowances(settings.client_requests_per_min_max, clock)
         self._total = Allowances(settings.requests_per_min_max, clock)
 

@@ -21,7 +21,7 @@ SHOWN_MAX: Final = 10  # of one kind in each FOLD_S, before they are only counte
 PENDING_MAX: Final = 200
 LOOK_EVERY_S: Final = 5.0
 # What strangers can bring about as often as they like: one entry, then a count.
-STRANGERS: Final = frozenset({"wrong_token", "strangers_too_often", "not_found", "not_post", "not_http"})
+STRANGERS: Final = frozenset({"wrong_token", "strangers_too_often", "not_found", "not_post", "not_http", "crowded"})
 
 _log = logger("inbox")
 

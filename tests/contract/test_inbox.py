@@ -153,7 +153,7 @@ def test_the_token_may_come_in_the_path_or_in_an_alert_where_that_is_configured(
 
 def test_wrong_tokens_are_slowed_and_journalled_as_one_and_do_not_shut_out_the_right_one() -> None:
     async def body() -> None:
-        async with an_inbox(wrong_tokens_per_min_max=3) as inbox:
+        async with an_inbox(strangers_per_min_max=3) as inbox:
             caller = await inbox.caller("wrong-wrong-wrong-wrong")
             answers = [await caller.post("/signals", a_signal("a")) for _ in range(20)]
             assert [a.status for a in answers] == [401] * 3 + [429] * 17

@@ -252,6 +252,7 @@ def test_who_does_not_read_its_answer_is_hung_up() -> None:
     async def body() -> None:
         async with an_inbox(idle_s_max=0.3, body_bytes_max=2_000_000) as inbox:
             caller = await inbox.caller()
+            assert isinstance(caller.writer.transport, asyncio.Transport)
             caller.writer.transport.pause_reading()
             signals = [{**GOOD, "key": f"{n:064}"} for n in range(1_000)]
             raw = caller.request("POST", "/signals", json.dumps(signals).encode())
@@ -326,7 +327,7 @@ def test_a_flood_of_bad_signals_makes_few_entries() -> None:
 
 def test_a_body_of_strangers_is_read_only_as_often_as_they_may_ask() -> None:
     async def body() -> None:
-        async with an_inbox(wrong_tokens_per_min_max=2, mapping={"token": "passphrase"}) as inbox:
+        async with an_inbox(strangers_per_min_max=2, mapping={"token": "passphrase"}) as inbox:
             answers = [await inbox.post("/alerts", raw, token=None) for raw in (b"[" * 9, b"{}", b"{}", b"{}")]
             assert [a.status for a in answers] == [400, 401, 429, 429]
             mixed = [{"passphrase": TOKEN}, {"passphrase": "no"}]

@@ -103,7 +103,7 @@ def test_the_section_is_written_and_shown_with_what_could_be_a_token_masked(tmp_
     path = a_file(tmp_path, f"[inbox]\ntoken_file = 'x'\nmapping.token = '{WORD}'\n")
     rows = {row.key: row.value for row in shown(load(path, {}))}
     assert rows["inbox.token_file"] == str(tmp_path / "x")
-    assert rows["inbox.wrong_tokens_per_min_max"] == "10"
+    assert rows["inbox.strangers_per_min_max"] == "10"
     assert rows["inbox.token_in_path"] == "false"
     assert WORD not in repr(rows)
 

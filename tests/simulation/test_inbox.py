@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def a_deck(db: Path, pace: float | None = 1.0, mode: Mode = Mode.DEMO, **inbox: 
 
 
 @asynccontextmanager
-async def running(deck: Deck) -> AsyncIterator[Callable[[], Any]]:
+async def running(deck: Deck) -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
     """Run a deck until the block ends; gives what opens a connection to its inbox."""
     stop, ready = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(deck.run(stop, ready.set))
