@@ -58,12 +58,13 @@ class InboxStorm(Storm):
     """One run: `producers` clients post `signals`; the engine is killed `kills_wanted` times on the way.
 
     Each hundred signals bring a duplicate, a conflict and one of each `BAD`. `answers` counts what was asked, by name
-    and status; `lost` counts answers that never came.
+    and status; `lost` counts answers that never came, `unheard` tries while nobody listened.
     """
 
     kills_wanted: int = 2
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     lost: int = 0
+    unheard: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -153,6 +154,8 @@ class _Client:
         while time.monotonic() < until:
             try:
                 status, said = self._post(body, token)
+            except ConnectionRefusedError:
+                self._storm.unheard += 1
             except (OSError, http.client.HTTPException):
                 self._storm.lost += 1
                 self.close()
@@ -189,7 +192,7 @@ def main(words: Sequence[str] | None = None) -> int:
         wrong = storm.run()
         print(
             f"{len(storm.acknowledged)} acknowledged, {storm.stored} stored, {storm.kills} kills, {storm.took_s:.1f} s, "
-            f"{storm.lost} requests without an answer; {storm.orders} orders, signals {dict(storm.states)}"
+            f"{storm.lost} answers lost, {storm.unheard} tries while nobody listened; {storm.orders} orders, signals {dict(storm.states)}"
         )
         for (name, status), count in sorted(storm.answers.items()):
             print(f"  {name}: {status} x {count}")

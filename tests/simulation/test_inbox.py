@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -154,3 +156,14 @@ def test_an_inbox_without_its_token_or_its_port_ends_the_start(db: Path, monkeyp
 def test_an_engine_whose_time_is_not_the_world_s_has_no_inbox(db: Path, pace: float | None, mode: Mode) -> None:
     assert a_deck(db, pace, mode).inbox is None
     assert a_deck(db).inbox is not None
+
+
+def test_who_has_no_inbox_does_not_wait_for_its_library(db: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from engine.core.values import Mode; from engine.settings import Settings\n"
+        "from engine.wiring import Plan, build\n"
+        "build(Plan(Settings(), Mode.DEMO, Path(sys.argv[1])))\n"
+        "print('aiohttp' in sys.modules, 'engine.inbox' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, str(db)], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "False"]
