@@ -13,6 +13,7 @@ from engine.inbox.token import Token
 
 CLIENTS_MAX: Final = 1_024  # whose allowances are remembered
 FORGOTTEN_AT_ONCE: Final = 256
+SMALL_BODY_BYTES: Final = 4_096
 _ALL: Final = ""
 
 
@@ -65,10 +66,13 @@ class Porter:
         if wait_s:
             raise _too_many("too_often_in_all", "too many requests in all", wait_s)
 
-    def let_try(self, client: str) -> None:
-        """Raise TurnedAway if a stranger may not even be listened to for its token."""
+    def let_try(self, client: str, body_bytes: int | None) -> None:
+        """Raise TurnedAway if a body of this size (None: not stated) is not even read for the token in it.
+
+        While strangers ask too often from here only small ones are: they cost little, and an alert is small.
+        """
         wait_s = self._strangers.wait_s(client)
-        if wait_s:
+        if wait_s and (body_bytes is None or body_bytes > SMALL_BODY_BYTES):
             raise _stranger_too_often(wait_s)
 
     def turn_away(self, client: str, why: Refusal) -> TurnedAway:

@@ -14,7 +14,6 @@ from engine.inbox.answers import Refusal, TurnedAway
 from engine.wire import SIGNALS_MAX
 
 DEPTH_MAX: Final = 16
-INTEGER_DIGITS_MAX: Final = 40
 NAME_SHOWN_MAX: Final = 15  # of a key that stands twice: shorter than any token
 JSON_TYPES: Final = frozenset({"application/json"})
 LINE_TYPES: Final = frozenset(
@@ -62,16 +61,11 @@ def _lines(body: bytes) -> Iterator[object]:
 
 def strict_json(text: bytes, place: str) -> object:
     """Return the value of a JSON text. Raises BadInput for anything that JSON has not, a key that stands twice in one
-    object, an integer of more digits than any figure has, or deeper nesting than any signal needs.
+    object, or deeper nesting than any signal needs.
     """
 
     def no_constant(name: str) -> object:
         raise BadInput(place, f"{name} is not a number", "finite numbers only")
-
-    def integer(digits: str) -> int:
-        if len(digits) > INTEGER_DIGITS_MAX:
-            raise BadInput(place, f"a number of {len(digits):,} digits", "give a smaller one")
-        return int(digits)
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
@@ -83,7 +77,6 @@ def strict_json(text: bytes, place: str) -> object:
         value: object = json.loads(
             text.decode("utf-8"),
             parse_float=str,
-            parse_int=integer,
             parse_constant=no_constant,
             object_pairs_hook=unique,
         )

@@ -97,7 +97,7 @@ class InboxServer:
         elif given or kind != ALERTS or not self._settings.mapping.token:
             raise self._porter.turn_away(client, WRONG_TOKEN)
         else:
-            self._porter.let_try(client)
+            self._porter.let_try(client, request.content_length)
         try:
             values = read_values(await self._body(request), form_of(request.headers.get("Content-Type", "")))
         except TurnedAway as no:

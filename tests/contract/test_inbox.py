@@ -12,7 +12,7 @@ from engine.core.errors import CommandRefused, ConfigError, StoreBusy, StoreFull
 from engine.core.events import EventKind, Level
 from engine.core.inbox import InboxSettings
 from engine.inbox.refusals import RefusalBook
-from engine.inbox.server import InboxServer
+from engine.inbox.server import FINISH_S, InboxServer
 from engine.inbox.token import Token
 from tests.support.control_desk import Desk
 from tests.support.inbox_client import TOKEN, an_inbox, on_a_loop
@@ -256,9 +256,10 @@ def test_a_request_under_way_is_answered_before_the_inbox_stops_and_half_a_body_
             await desk.entered.wait()
             while not inbox.server._reading:
                 await asyncio.wait({asking}, timeout=0.001)
-            stopping = asyncio.create_task(inbox.server.stop())
+            stopping, began = asyncio.create_task(inbox.server.stop()), inbox.book.clock.elapsed()
             assert (await half.answer()).status == 503
             assert await idle.hung_up()
+            assert inbox.book.clock.elapsed() - began < FINISH_S, "nobody was waited for who asks nothing"
             desk.gate.set()
             assert (await asking).outcomes == ["stored"]
             await stopping
@@ -289,6 +290,17 @@ def test_an_inbox_that_others_can_reach_says_so_in_the_journal() -> None:
         async with an_inbox() as inbox:
             await inbox.post("/signals", [])
             assert await inbox.codes(1) == ["empty"]
+
+    on_a_loop(body)
+
+
+def test_strangers_from_everywhere_make_one_entry_and_a_count() -> None:
+    async def body() -> None:
+        async with an_inbox() as inbox:
+            for n in range(200):
+                inbox.book.tell("wrong_token", "the token is wrong", f"10.0.0.{n}")
+            await inbox.codes(1)
+        assert [note.detail["count"] for note in inbox.notes] == [1, 199]
 
     on_a_loop(body)
 
