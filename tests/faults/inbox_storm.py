@@ -156,6 +156,7 @@ class _Client:
                 status, said = self._post(body, token)
             except ConnectionRefusedError:
                 self._storm.unheard += 1
+                self.close()
             except (OSError, http.client.HTTPException):
                 self._storm.lost += 1
                 self.close()
