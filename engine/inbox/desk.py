@@ -13,7 +13,7 @@ from engine.core.intake import EngineService, Taken
 from engine.core.request import parse_request
 from engine.core.text import clean
 from engine.inbox.refusals import RefusalBook
-from engine.inbox.token import Token
+from engine.redaction import REDACT
 
 AT_ONCE: Final = 100  # values checked before others get their turn on the loop
 
@@ -21,11 +21,8 @@ AT_ONCE: Final = 100  # values checked before others get their turn on the loop
 class InboxDesk:
     """Hands signals to the engine. What cannot be a signal is refused here, and journalled with a bound."""
 
-    def __init__(
-        self, service: EngineService, settings: InboxSettings, token: Token, book: RefusalBook, clock: Clock
-    ) -> None:
-        self._service, self._settings, self._token = service, settings, token
-        self._book, self._clock = book, clock
+    def __init__(self, service: EngineService, settings: InboxSettings, book: RefusalBook, clock: Clock) -> None:
+        self._service, self._settings, self._book, self._clock = service, settings, book, clock
 
     def tokens_in(self, values: Sequence[object]) -> list[str]:
         """Return the tokens that alerts carry, one for each; the empty text where there is none."""
@@ -38,11 +35,11 @@ class InboxDesk:
         places: list[Taken | int] = []
         good: list[Mapping[str, object]] = []
         for number, given in enumerate(values, start=1):
-            value = _each_text(given, self._token.blot)  # first of all: what is refused is quoted, and maybe cut
+            value = _each_text(given, REDACT.by_value)  # first of all: what is refused is quoted, and maybe cut
             try:
                 signal = self._signal(value, are_alerts=are_alerts)
             except BadInput as problem:
-                text = clean(str(problem))
+                text = REDACT.line(str(problem))
                 places.append(Taken("refused", "", _key_of(value), text))
                 self._book.tell("bad_input", f"signal not taken: {text}", client)
             else:

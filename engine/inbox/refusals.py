@@ -39,7 +39,7 @@ class RefusalBook:
 
     def tell(self, code: str, text: str, client: str) -> None:
         """Note that something was turned away. Never waits; repeats within a minute become one entry with their count."""
-        facts = {"text": REDACT(clean(text)), "client": clean(client, 64)}
+        facts = {"text": REDACT.line(text), "client": clean(client, 64)}
         record = Record(self.clock.wall(), self.clock.elapsed(), "warning", "inbox", code, facts)
         self._keep((self._strange if code in STRANGERS else self._known).offer(record))
 

@@ -42,7 +42,7 @@ class InboxServer:
     ) -> None:
         self._settings, self._book, self._clock = settings, book, clock
         self._porter = Porter(token, settings, clock)
-        self._desk = InboxDesk(service, settings, token, book, clock)
+        self._desk = InboxDesk(service, settings, book, clock)
         self._http: Listener | None = None
         self._server: asyncio.Server | None = None
         self._reading: set[asyncio.Timeout] = set()

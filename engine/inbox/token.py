@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from engine.core.errors import ConfigError
 from engine.core.inbox import InboxSettings
-from engine.redaction import MASK, REDACT, Redactor
+from engine.keys import Secret, read_private
+from engine.redaction import REDACT, Redactor
 
 LENGTH_MIN: Final = 16
 LENGTH_MAX: Final = 512
@@ -20,24 +18,19 @@ _FORM: Final = re.compile(rf"[!-~]{{{LENGTH_MIN},{LENGTH_MAX}}}", re.ASCII)
 
 
 class Token:
-    """A secret that is compared in constant time and never printed. Whatever knows it can blot it out of a text."""
+    """A secret that is compared in constant time and shows itself to nobody."""
 
-    __slots__ = ("_bytes", "_text")
+    __slots__ = ("_secret",)
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._bytes = text.encode()
+        self._secret = Secret(text)
 
     def __repr__(self) -> str:
-        return f"Token({MASK})"
+        return f"Token({self._secret!r})"
 
     def is_same(self, given: str) -> bool:
         """Say whether `given` is the token, in a time that does not depend on where they differ."""
-        return is_same(self._bytes, given.encode("utf-8", "replace"))
-
-    def blot(self, text: str) -> str:
-        """Return `text` with the token masked."""
-        return text.replace(self._text, MASK)
+        return is_same(self._secret.reveal().encode(), given.encode("utf-8", "replace"))
 
 
 def is_same(expected: bytes, given: bytes) -> bool:
@@ -57,7 +50,11 @@ def load_token(settings: InboxSettings, env: Mapping[str, str], redact: Redactor
     """Return the token, and teach it to `redact`. Raises ConfigError that names the key and the fix, never the token."""
     if settings.token_file is not None:
         where = f"inbox.token_file: {settings.token_file}"
-        text = _read_private(settings.token_file, where)
+        try:
+            raw = read_private(settings.token_file, "token_file")
+        except ConfigError as e:
+            raise ConfigError(f"inbox.token_file: {e}") from None
+        text = raw.decode("utf-8", "replace").strip()
     else:
         where = f"inbox.token_env: the environment variable {settings.token_env}"
         if settings.token_env not in env:
@@ -69,17 +66,3 @@ def load_token(settings: InboxSettings, env: Mapping[str, str], redact: Redactor
             f"{where} holds no token: one has {LENGTH_MIN} to {LENGTH_MAX} printable characters, no blanks"
         )
     return Token(text)
-
-
-def _read_private(path: Path, where: str) -> str:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as e:
-        raise ConfigError(f"{where} cannot be read: {e.strerror}; it must be a file of yours, and no link") from None
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
-            raise ConfigError(f"{where} is no file of yours; name another")
-        if found.st_mode & 0o077:
-            raise ConfigError(f"{where} can be read by others; run `chmod 600 {path}`, and take a fresh token")
-        return file.read(4 * LENGTH_MAX).decode("ascii", "replace").strip()

@@ -81,8 +81,8 @@ def test_the_environment_sets_it_and_its_token_is_no_setting(tmp_path: Path) -> 
     env = {
         "SIGNALDECK_INBOX__ENABLED": "true",
         "SIGNALDECK_INBOX__PORT": "9000",
-        "SIGNALDECK_INBOX__TOKEN_ENV": "SIGNALDECK_INBOX__SECRET",
         "SIGNALDECK_INBOX__SECRET": WORD,
+        "SIGNALDECK_INBOX__TOKEN_ENV": "SIGNALDECK_INBOX__SECRET",
         "SIGNALDECK_INBOX__MAPPING__SYMBOLS__BTCUSDT": "BTC/USDT",
         "SIGNALDECK_INBOX__MAPPING__NEEDS": "time,key",
     }
@@ -138,7 +138,7 @@ def test_a_token_file_that_others_could_read_or_swap_is_refused(tmp_path: Path) 
     os.mkfifo(pipe, 0o600)
     for path, word in (
         (open_to_all, "chmod 600"),
-        (link, "no link"),
+        (link, "is a link"),
         (pipe, "no file"),
         (tmp_path / "none", "No such"),
     ):

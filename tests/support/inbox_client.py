@@ -14,7 +14,7 @@ from engine.core.events import NewEvent
 from engine.core.inbox import InboxSettings
 from engine.inbox.refusals import RefusalBook
 from engine.inbox.server import InboxServer
-from engine.inbox.token import Token
+from engine.inbox.token import load_token
 from tests.support.control_desk import Desk
 
 TOKEN = "t0ken-t0ken-t0ken-t0ken"
@@ -129,7 +129,7 @@ async def an_inbox(desk: Desk | None = None, **given: Any) -> AsyncIterator[Serv
         notes.extend(events)
 
     book = RefusalBook(note, clock)
-    server = InboxServer(desk, settings, Token(TOKEN), book, clock)
+    server = InboxServer(desk, settings, load_token(settings, {"T": TOKEN}), book, clock)
     await server.start()
     writing = asyncio.create_task(book.run())
     serving = Serving(server, desk, book, notes)
