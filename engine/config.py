@@ -120,7 +120,7 @@ class _Gathered:
         named = {v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env")}
         if isinstance(inbox, dict):
             named.add(inbox.get("token_env"))
-        return named | {env.get(TOKEN_VARIABLE)}
+        return named | {env.get(TOKEN_VARIABLE, "")}
 
     def set(self, path: tuple[str, ...], value: object, source: str) -> None:
         """Put a value at a path, making the tables on the way."""
