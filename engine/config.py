@@ -28,6 +28,7 @@ from engine.toml_lines import KeyPath, line_of, lines_of
 from engine.variables import PERCENT_VARIABLES, PLAIN_VARIABLES, PREFIX
 
 ERRORS_SHOWN_MAX: Final = 10
+TOKEN_VARIABLE: Final = f"{PREFIX}INBOX__TOKEN_ENV"  # names the variable of the inbox's token, as the file may
 KEY_FORM: Final = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
 
 
@@ -95,7 +96,8 @@ class _Gathered:
         if real and isinstance(market, dict) and "source" not in market:
             self.tables["market"] = {"source": "ccxt", **market}  # real orders need real prices
         listed = traders if isinstance(traders, list) else ()
-        for table, name in ((self.tables.get("store"), "path"), *((trader, "key_file") for trader in listed)):
+        inside = [(self.tables.get("store"), "path"), (self.tables.get("inbox"), "token_file")]
+        for table, name in (*inside, *((trader, "key_file") for trader in listed)):
             if isinstance(table, dict) and isinstance(table.get(name), str) and table[name]:
                 table[name] = beside(path, table[name])
 
@@ -106,15 +108,19 @@ class _Gathered:
         for name, (key, least, usual) in PERCENT_VARIABLES.items():
             if name in env:
                 self.set(("limits", key), _fraction(name, env[name], least, usual), f"environment variable {name}")
+        credentials = self._credentials(env)
         for name, value in env.items():
             parts = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            if name.startswith(PREFIX) and len(parts) > 1 and not self._is_credential(name):
+            if name.startswith(PREFIX) and len(parts) > 1 and name not in credentials:
                 self.set(parts, _listed(parts, value), f"environment variable {name}")
 
-    def _is_credential(self, name: str) -> bool:
-        traders = self.tables.get("traders", ())
-        named = (v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env"))
-        return name in set(named)
+    def _credentials(self, env: Mapping[str, str]) -> set[str]:
+        """Return the variables that hold credentials, whatever they are called: they are no settings."""
+        traders, inbox = self.tables.get("traders", ()), self.tables.get("inbox")
+        named = {v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env")}
+        if isinstance(inbox, dict):
+            named.add(inbox.get("token_env"))
+        return named | {env.get(TOKEN_VARIABLE, "")}
 
     def set(self, path: tuple[str, ...], value: object, source: str) -> None:
         """Put a value at a path, making the tables on the way."""
@@ -145,7 +151,7 @@ class _Gathered:
         path: KeyPath = tuple(fault["loc"])
         what = REDACT.line(str(fault["msg"]).removeprefix("Value error, "), 300)
         key, _, rest = what.partition(": ")
-        if not path and rest and KEY_FORM.fullmatch(key):  # a rule over several sections names its key itself
+        if rest and KEY_FORM.fullmatch(key) and key.startswith(dotted(path)):  # a rule over several keys names its own
             path, what = tuple(key.split(".")), rest
         head = f"{self.place(path)}: {dotted(path) or 'settings'}"
         if fault["type"] == "extra_forbidden":

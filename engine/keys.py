@@ -189,14 +189,23 @@ def _from_keyring(trader: str) -> Read:
     return read
 
 
-def _from_file(path: Path) -> Read:
-    with _opened(path) as fd:
-        _refuse_if_open_to_others(path, os.fstat(fd))
+def read_private(path: Path, key: str) -> bytes:
+    """Return what a file holds that only this user can read or replace; `key` is the setting that names it.
+
+    Raises ConfigError that names the path and the fix.
+    """
+    with _opened(path, key) as fd:
+        _refuse_if_open_to_others(path, os.fstat(fd), key)
         raw = os.read(fd, FILE_BYTES_MAX + 1)
     if len(raw) > FILE_BYTES_MAX:
         raise ConfigError(
-            f"{path}: more than {FILE_BYTES_MAX:,} bytes; a key file holds one trader's credentials alone"
+            f"{path}: more than {FILE_BYTES_MAX:,} bytes; {key} names a file of credentials and nothing else"
         )
+    return raw
+
+
+def _from_file(path: Path) -> Read:
+    raw = read_private(path, "key_file")
     try:
         tables = tomllib.loads(raw.decode())
     except tomllib.TOMLDecodeError as e:
@@ -216,7 +225,7 @@ def _from_file(path: Path) -> Read:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _opened(path: Path, key: str) -> Iterator[int]:
     """Open a file in a folder that was looked at: between the two nobody can put another in its place."""
     quick = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in its place must not hold up the start
     try:
@@ -233,16 +242,16 @@ def _opened(path: Path) -> Iterator[int]:
     except OSError as e:
         if e.errno in {errno.ELOOP, errno.EMLINK}:
             raise ConfigError(f"{path}: is a link; name the file itself") from None
-        raise ConfigError(f"{path}: cannot be read: {e.strerror}; check key_file and who may read it") from None
+        raise ConfigError(f"{path}: cannot be read: {e.strerror}; check {key} and who may read it") from None
     try:
         yield fd
     finally:
         os.close(fd)
 
 
-def _refuse_if_open_to_others(path: Path, seen: os.stat_result) -> None:
+def _refuse_if_open_to_others(path: Path, seen: os.stat_result, key: str) -> None:
     if not stat.S_ISREG(seen.st_mode):
-        raise ConfigError(f"{path}: is no file; name a file in key_file")
+        raise ConfigError(f"{path}: is no file; name a file in {key}")
     if seen.st_uid != os.geteuid():
         raise ConfigError(f"{path}: belongs to somebody else; `chown {os.geteuid()} {path}`")
     if stat.S_IMODE(seen.st_mode) & ~0o600:

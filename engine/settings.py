@@ -13,6 +13,7 @@ from engine.core.alerts import AlertSettings
 from engine.core.backoff import RetryPolicy
 from engine.core.breaker import BreakerSettings
 from engine.core.health import HealthSettings
+from engine.core.inbox import InboxSettings
 from engine.core.risk import Limits
 from engine.core.values import Mode, is_symbol
 from engine.exchanges.paper.settings import PaperSettings
@@ -197,6 +198,7 @@ class Settings(Section):
     breaker: BreakerSettings = BreakerSettings()
     health: HealthSettings = HealthSettings()
     alerts: AlertSettings = AlertSettings()
+    inbox: InboxSettings = InboxSettings()
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()
     dashboard: DashboardSettings = DashboardSettings()
@@ -270,6 +272,8 @@ class Settings(Section):
         for strategy, chosen in self.strategies.items():
             if chosen.trader and chosen.trader not in names:
                 raise ValueError(f"strategies.{strategy}.trader: no trader is called {chosen.trader!r}")
+        if self.inbox.mapping.source in self.strategies:
+            raise ValueError(f"inbox.mapping.source: {self.inbox.mapping.source!r} is a strategy's; give another name")
         real = next((t.name for t in self.traders if t.enabled and not t.is_paper), None)
         if real and self.market.source != "ccxt":
             raise ValueError(
@@ -291,7 +295,9 @@ def _keys(table: Mapping[str, Any]) -> Iterator[str]:
 def is_secret_name(key: str) -> bool:
     """Say whether a key's name says that its value is a credential."""
     flat = key.lower().replace("-", "_")
-    return not flat.endswith("_env") and any(word in flat or word in flat.replace("_", "") for word in _SECRET_WORDS)
+    return not flat.endswith(("_env", "_file", "_in_path")) and any(
+        word in flat or word in flat.replace("_", "") for word in _SECRET_WORDS
+    )
 
 
 def demo_tables() -> dict[str, Any]:

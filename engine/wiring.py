@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.clock import Chance, Clock, EngineLoop, LoopClock, SeededChance, SystemChance, run_on
 from engine.control import ControlServer
@@ -51,6 +51,10 @@ from engine.workers.reconciler import Reconciler, ReconcilerWorld
 from engine.workers.situation import Situation, SituationParts
 from engine.workers.trader import TraderActor, TraderWorld
 
+if TYPE_CHECKING:  # else imported only where there is an inbox: it brings aiohttp
+    from engine.inbox.refusals import RefusalBook
+    from engine.inbox.server import InboxServer
+
 SEED: Final = 20260101  # of a demo or a replay that names none: the same prices and the same weather each time
 
 _log = logger("wiring")
@@ -80,26 +84,31 @@ class Deck:
     control: ControlServer
     clock: Clock
     loop_factory: Callable[[], EngineLoop]
+    inbox: InboxServer | None = None
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] | None = None) -> ExitCode:
-        """Start, listen on the control socket, work until `stop` or the recording's end, drain, close.
+        """Start, listen on the control socket and in the inbox, work until `stop` or the recording's end, drain, close.
 
         Raises what the start raises: StoreLocked, StoreBroken, BadInput, ConfigError.
         """
 
         async def started() -> None:
             await self.control.start()
+            if self.inbox is not None:
+                await self.inbox.start()
             if on_ready is not None:
                 on_ready()
 
         try:
             return await self.engine.run(stop, started=started)
         finally:
+            if self.inbox is not None:
+                await self.inbox.stop()
             await self.control.stop()
 
 
 def build(plan: Plan) -> Deck:
-    """Make everything and connect it. Touches neither network nor disk. Raises ConfigError."""
+    """Make everything and connect it. Touches neither network nor disk, but for the inbox's token. Raises ConfigError."""
     return _Builder(plan).build()
 
 
@@ -133,8 +142,35 @@ class _Builder:
             PipelineSettings(settings.limits, settings.retry, self.tenure, self.chance.stream("pipeline")),
             self.clock,
         )
+        self.book = self._refusal_book()
         engine = Engine(self._parts(source, around))
-        return Deck(plan, engine, ControlServer(engine, socket_path(plan.db)), self.clock, run_on(plan.pace))
+        control, inbox = ControlServer(engine, socket_path(plan.db)), self._inbox(engine)
+        return Deck(plan, engine, control, self.clock, run_on(plan.pace), inbox)
+
+    def _refusal_book(self) -> RefusalBook | None:
+        """Return the inbox's part in the engine, None where there is no inbox: also where time is not the world's, by
+        which its senders go.
+        """
+        plan = self.plan
+        if not plan.settings.inbox.enabled:
+            return None
+        if plan.mode is Mode.REPLAY or plan.pace != 1.0:
+            _log.warning("no inbox: the engine's time is not the world's", mode=plan.mode)
+            return None
+        from engine.inbox.refusals import RefusalBook
+
+        return RefusalBook(self.store.note, self.clock)
+
+    def _inbox(self, engine: Engine) -> InboxServer | None:
+        if self.book is None:
+            return None
+        from engine.inbox.server import InboxServer
+        from engine.inbox.token import load_token
+
+        settings = self.plan.settings.inbox
+        inbox = InboxServer(engine, settings, load_token(settings, os.environ), self.book, self.clock)
+        self.situation.inbox = lambda: inbox.address
+        return inbox
 
     def _chance(self) -> Chance:
         if self.plan.mode in {Mode.DEMO, Mode.REPLAY}:
@@ -253,7 +289,10 @@ class _Builder:
         return EngineParts(
             store, self.clock, lambda epoch: self.chance.stream(f"signals/{epoch}"), self.tenure, self.desks, self.feed, self.analyst,
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
-            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch, "feed watch": watch},
+            others={
+                "health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch, "feed watch": watch,
+                **({"inbox": self.book} if self.book is not None else {}),
+            },
             traders={t.name: t.exchange for t in settings.traders if t.enabled},
             closers=[shared.close for shared in around.shared.values()],
             before_open=lambda: self._begin(source),

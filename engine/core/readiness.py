@@ -24,7 +24,8 @@ class ReadinessFacts:
     `candles` has every symbol with its count of closed candles; `votes` each symbol's last words, by strategies;
     `voting_errors` what a strategy that failed said. `waiting` counts NEW and WAITING signals by the code of their
     reason. `clock_offset_s` is the worst offset against a venue. `traders_ready` are those whose outcomes left open by an
-    earlier engine were looked up; None means all of them.
+    earlier engine were looked up; None means all of them. `inbox` is where it listens, empty while it does not; None: there
+    is none.
     """
 
     now: datetime
@@ -56,6 +57,7 @@ class ReadinessFacts:
     clock_sane: bool = True
     clock_offset_s: float | None = None
     clock_fact: str = ""
+    inbox: str | None = None
 
 
 def diagnose(facts: ReadinessFacts) -> ExecutionStatus:
@@ -251,6 +253,14 @@ def _clock(facts: ReadinessFacts) -> Iterator[Check]:
     yield Check("clock", facts.clock_sane, fact, "" if facts.clock_sane else "set the machine's clock (NTP)")
 
 
+def _inbox(facts: ReadinessFacts) -> Iterator[Check]:
+    if facts.inbox is None:
+        return
+    fact = f"it listens on {facts.inbox}" if facts.inbox else "it does not listen"
+    remedy = "" if facts.inbox else "wait until the engine has started"
+    yield Check("inbox", bool(facts.inbox), fact, remedy, decides=False)
+
+
 _GATES: Final = (
     _engine,
     _feed,
@@ -265,6 +275,7 @@ _GATES: Final = (
     _outcomes,
     _store,
     _clock,
+    _inbox,
 )
 
 

@@ -4,7 +4,7 @@ heartbeat are decided on. It decides nothing itself."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -49,7 +49,7 @@ class SituationParts:
 
 
 class Situation:
-    """See the module. `state`, `epoch` and `started_at` are set by the engine, `keeper` by the wiring."""
+    """See the module. `state`, `epoch` and `started_at` are set by the engine, `keeper` and `inbox` by the wiring."""
 
     def __init__(self, parts: SituationParts) -> None:
         self._parts = parts
@@ -58,6 +58,7 @@ class Situation:
         self.epoch = 0
         self.started_at: datetime | None = None
         self.switches = EngineSwitches()
+        self.inbox: Callable[[], str | None] = lambda: None
 
     async def refresh(self) -> None:
         """Read operators' durable wishes again."""
@@ -132,6 +133,7 @@ class Situation:
             clock_sane=parts.watch.is_sane,
             clock_offset_s=max((desk.clock_offset_s for desk in parts.desks.values()), key=abs, default=0.0),
             clock_fact=parts.watch.fact,
+            inbox=self.inbox(),
         )
 
     def feed_age_s(self) -> float | None:

@@ -168,3 +168,13 @@ def test_signals_that_were_not_looked_at_yet_are_no_trouble() -> None:
 def test_long_lists_are_cut_and_counted() -> None:
     [check] = _refused(candles={f"S{n}/USDT": n for n in range(10)}, candles_min=8)
     assert check.fact.endswith("S0/USDT 0, S1/USDT 1, S2/USDT 2, S3/USDT 3, S4/USDT 4 and 3 more")
+
+
+def test_an_inbox_is_told_of_where_there_is_one_and_stops_nothing() -> None:
+    assert "inbox" not in {check.gate for check in _status().checks}
+    listening = _status(inbox="127.0.0.1:8787").checks[-1]
+    assert (listening.gate, listening.ok, listening.fact) == ("inbox", True, "it listens on 127.0.0.1:8787")
+    assert _status(inbox="").ready
+    [silent] = _refused(inbox="")
+    assert (silent.gate, silent.fact) == ("inbox", "it does not listen")
+    assert silent.remedy
