@@ -53,5 +53,5 @@ class VenueClock:
         """Return the earliest time that it may be there: what is signed with it is never from the venue's future."""
         return self.now() - timedelta(seconds=self._doubt_s)
 
-    def _common(self) -> tuple[float, float]:
+    def _allowed(self) -> tuple[float, float]:
         return max(low for low, _ in self._bounds), min(high for _, high in self._bounds)
