@@ -50,6 +50,10 @@ class VenueDesk:
         """Return the venue's time."""
         return int(self.client.time.now().timestamp() * 1000)
 
+    def earliest_ms(self) -> int:
+        """Return the earliest that the venue's time may be: up to there it can have shown everything."""
+        return int(self.client.time.earliest().timestamp() * 1000)
+
     async def offset_s(self) -> tuple[float, float] | None:
         """Read the venue's clock: by how much it is ahead of ours, and the part of that which is proven.
 

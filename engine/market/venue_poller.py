@@ -113,7 +113,7 @@ class VenuePoller:
         await self._desk.open()
         await self._read_time()
         interval_ms = self._candles.interval_s * 1000
-        settled_ms = self._desk.now_ms() - self._shift_ms - self._settle_ms
+        settled_ms = self._desk.earliest_ms() - self._shift_ms - self._settle_ms
         begin_ms = settled_ms // interval_ms * interval_ms
         span = Span(interval_ms, self._candles.history, begin_ms, self._shift_ms)
         tapes = {symbol: Tape(symbol, begin_ms + self._shift_ms) for symbol in self.settings.symbols}
@@ -150,7 +150,7 @@ class VenuePoller:
             return
         self._shift_ms = ahead_ms
         for tape in self._tapes.values():
-            tape.turn_back(self._desk.now_ms())
+            tape.turn_back(self._desk.earliest_ms())
 
     # asking
 
@@ -186,7 +186,7 @@ class VenuePoller:
             raise Nonsense(f"it does not list {tape.symbol}; correct the feed's symbols")
         since_ms, news = tape.since_ms(self._desk.now_ms()), 0
         for _ in range(PAGES_MAX):
-            asked_ms, future = self._desk.now_ms(), self._desk.faults[Fault.FUTURE]
+            asked_ms, future = self._desk.earliest_ms(), self._desk.faults[Fault.FUTURE]
             try:
                 page = await self._desk.trades(tape.symbol, since_ms)
             finally:

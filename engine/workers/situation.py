@@ -74,7 +74,7 @@ class Situation:
         return Book(
             switches=self.switches,
             holdings=await parts.store.holdings(now),
-            known_symbols=frozenset(symbol for desk in parts.desks.values() for symbol in desk.rules),
+            known_symbols=frozenset(symbol for desk in parts.desks.values() for symbol in desk.rules) | self._awaited(),
             untold=tuple(name for name, desk in parts.desks.items() if not desk.rules),
             prices=quotes,
             feed_age_s_max=self._price_age_s_max(),
@@ -84,6 +84,11 @@ class Situation:
             store_fact=self._store_fact(),
             clock_fact=parts.watch.fact,
         )
+
+    def _awaited(self) -> frozenset[str]:
+        # A paper venue knows no symbol before its first price: one that is only waited for must not be rejected for good.
+        feed = self._parts.feed
+        return frozenset(symbol for symbol in feed.symbols() if symbol not in feed.quotes)
 
     def trader_states(self) -> Mapping[str, TraderState]:
         """Return every trader as it is now."""

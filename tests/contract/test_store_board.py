@@ -12,6 +12,7 @@ import pytest
 
 from engine.core.board import Check, EngineFacts, EngineState, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Health, Level, Severity, TraderState
+from engine.core.feeds import FeedStanding, FeedState
 from engine.core.lifecycle import AttemptStep, SignalState, SignalStep
 from engine.core.order import Latency
 from engine.core.values import Mode, Reason
@@ -138,7 +139,9 @@ def test_the_board_shows_everything_of_one_moment(kind: str, tmp_path: Path) -> 
         for alert in (an_alert(), an_alert("queue", state=AlertState.PENDING), an_alert("feed")):
             await store.save_alert(alert, None)
         await store.save_readiness(ExecutionStatus(NOW, (Check("feed", False, "stale", "wait"),)))
-        await store.beat(EngineFacts(Mode.DEMO, EngineState.RUNNING, 1, 7, NOW, NOW, NOW, feed_last_at=NOW))
+        feeds = (FeedStanding("kraken", FeedState.DEAD, "no answer", ("BTC/USD",), {"answers": 3}),)
+        facts = EngineFacts(Mode.DEMO, EngineState.RUNNING, 1, 7, NOW, NOW, NOW, feed_last_at=NOW, feeds=feeds)
+        await store.beat(facts)
         board = await (await stage.turn()).board(LATER, BoardLimits())
         head = board.headline
         assert [(row.id, row.state) for row in board.queue] == [("new", "new"), ("lost", "executing"), ("done", "done")]
@@ -160,6 +163,7 @@ def test_the_board_shows_everything_of_one_moment(kind: str, tmp_path: Path) -> 
         assert (chosen.in_flight, chosen.attempts, chosen.successes) == (1, 2, 1)
         assert not by_name["south"].is_available
         assert board.engine is not None
+        assert board.engine.feeds == feeds
         assert (board.engine.pid, board.engine.feed_last_at, board.engine.halted_at) == (7, NOW, None)
         assert board.readiness is not None
         assert board.readiness.checks[0].remedy == "wait"

@@ -239,3 +239,10 @@ def test_each_objection_has_its_named_error_with_its_figures() -> None:
 def test_a_limit_out_of_range_or_of_no_such_name_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Limits.model_validate(wrong)
+
+
+def test_a_price_is_judged_by_its_own_symbols_age_whatever_the_others_are() -> None:
+    prices = {SYMBOL: Quote(Decimal(50_000), NOW), "ETH/USD": Quote(Decimal(2_500), NOW - timedelta(seconds=31))}
+    book = a_book(prices=prices, known_symbols=frozenset(prices))
+    assert _codes(a_kept_signal(), book) == set()
+    assert _codes(a_kept_signal(symbol="ETH/USD"), book) == {"no_price"}

@@ -83,7 +83,8 @@ def test_one_row_of_nones_alone_is_garbage_and_among_good_ones_it_is_a_count() -
 
 def test_an_empty_answer_is_an_answer_and_one_that_is_no_list_is_none() -> None:
     assert not read_trades([], SYMBOL, T0).is_garbage
-    for answer in (None, {}, "", "<html>", 7):
+    answers: list[object] = [None, {}, "", "<html>", 7]
+    for answer in answers:
         assert read_trades(answer, SYMBOL, T0).faults == Counter({Fault.NO_LIST: 1})
 
 

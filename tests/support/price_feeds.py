@@ -44,7 +44,7 @@ def says(body: str) -> Mapping[str, Any]:
 
 def feed_settings(venue: Control, **changes: Any) -> FeedSettings:
     """Return a feed of the venue that is asked often and waits for little."""
-    table = {**ccxt_table(venue.about), "rateLimit": 10, "timeout": 1000}
+    table = {**ccxt_table(venue.about), "rateLimit": 10, "timeout": 500}
     usual = {"symbols": SYMBOLS[venue.venue], "every_s": 0.1, "settle_s": 0.0, "timeout_s": 1.0, "ccxt": table}
     return FeedSettings(exchange=venue.venue, **{**usual, **changes})
 

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from textual.geometry import Region, Size
 
 from engine.core.board import EngineState, Headline
+from engine.core.feeds import FeedStanding, FeedState
 from engine.core.values import Mode
 from tests.support.boards import NOON, a_board, an_empty_board, before, some_facts
 from tui.banner import banner_words
@@ -169,3 +170,17 @@ def test_a_moment_is_enough_to_age() -> None:
     engine = some_facts()
     assert freshness(engine, NOON + timedelta(seconds=1.5)) is Freshness.FRESH
     assert freshness(engine, NOON + timedelta(seconds=1.8)) is Freshness.AGEING
+
+
+def test_an_exchange_that_ails_stands_in_the_status_line_and_one_that_is_well_does_not() -> None:
+    well, dead = FeedStanding("binance", FeedState.LIVE), FeedStanding("kraken", FeedState.DEAD)
+    off = FeedStanding("coinbase", FeedState.CLOCK_OFF)
+    for feeds, words in (
+        ((well,), ""),
+        ((well, dead), "feed kraken dead "),
+        ((well, dead, off), "feed kraken dead +1"),
+        ((well, off), "feed coinbase clock off "),
+        ((FeedStanding("okx", FeedState.CONNECTING), off), "feed coinbase clock off +1"),
+    ):
+        drawn = line(a_board(engine=some_facts(feeds=feeds)), NOON, 160).plain
+        assert (words in drawn) if words else ("feed" not in drawn)
