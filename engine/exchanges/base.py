@@ -87,8 +87,8 @@ class Exchange(Protocol):
 
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]: ...
 
-    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
-        """Return orders placed since then, open and closed."""
+    async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
+        """Return orders placed since then, open and closed; with `symbol` those in it alone."""
 
     async def balances(self) -> Mapping[str, Balance]: ...
 

@@ -186,8 +186,8 @@ class Guarded:
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]:
         return await self._read(lambda: self._exchange.open_orders(symbol))
 
-    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
-        return await self._read(lambda: self._exchange.recent_orders(since))
+    async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
+        return await self._read(lambda: self._exchange.recent_orders(since, symbol))
 
     async def balances(self) -> Mapping[str, Balance]:
         return await self._read(self._exchange.balances)

@@ -162,7 +162,7 @@ class ScriptedExchange:
         await self._read()
         return []
 
-    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
+    async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
         await self._read()
         return []
 

@@ -119,9 +119,10 @@ class PaperExchange:
 
         return await self._read(look)
 
-    async def recent_orders(self, since: datetime) -> Sequence[OrderReport]:
+    async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
         async def look() -> list[OrderReport]:
-            return [o.report() for o in await self._ledger.orders_since(self.name, since) if self._is_shown(o)]
+            found = await self._ledger.orders_since(self.name, since)
+            return [o.report() for o in found if self._is_shown(o) and symbol in {None, o.symbol}]
 
         return await self._read(look)
 
