@@ -31,6 +31,8 @@ from engine.strategies.base import STRATEGIES
 from engine.workers.alert_facts import AlertGatherer, AlertSources
 from engine.workers.alerter import Alerter
 from engine.workers.analyst import Analyst, AnalystSettings
+from engine.workers.auditor import Auditor
+from engine.workers.booking import ReconcilerWorld
 from engine.workers.clerk import Clerk, ClerkWorld
 from engine.workers.clock_watch import ClockWatch
 from engine.workers.dispatcher import Dispatcher
@@ -40,7 +42,7 @@ from engine.workers.floor import Floor
 from engine.workers.health import TraderHealthChecker
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
 from engine.workers.panel import Panel, Seat
-from engine.workers.reconciler import Reconciler, ReconcilerWorld
+from engine.workers.reconciler import Reconciler
 from engine.workers.situation import Situation, SituationParts
 from engine.workers.trader import TraderActor, TraderWorld
 
@@ -208,14 +210,14 @@ class _Builder:
 
     def _parts(self, source: MarketSource, around: Surroundings) -> EngineParts:
         settings, store = self.plan.settings, self.store
-        self.reconciler = Reconciler(
-            ReconcilerWorld(
-                store, self.clock, self.chance.stream("reconciler"), settings.retry, self.tenure, self.desks,
-                freed=lambda: self.dispatcher.nudge(),
-                quarantine=self.health.quarantine,
-            ),
-            audit_every_s=settings.engine.reconcile_every_s,
+        world = ReconcilerWorld(
+            store, self.clock, self.chance.stream("reconciler"), settings.retry, self.tenure, self.desks,
+            freed=lambda: self.dispatcher.nudge(),
+            quarantine=self.health.quarantine,
+            may_send=self.situation.may_send,
         )  # fmt: skip
+        self.reconciler = Reconciler(world)
+        auditor = Auditor(world, self.reconciler.look_now, every_s=settings.engine.reconcile_every_s)
         keeping = settings.store
         keeper = Keeper(
             store,
@@ -242,7 +244,7 @@ class _Builder:
         return EngineParts(
             store, self.clock, lambda epoch: self.chance.stream(f"signals/{epoch}"), self.tenure, self.desks, self.feed, self.analyst,
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
-            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch},
+            others={"health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch, "auditor": auditor},
             traders={t.name: t.exchange for t in settings.traders if t.enabled},
             closers=[shared.close for shared in around.shared.values()],
             before_open=lambda: self._begin(source),

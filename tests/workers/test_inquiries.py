@@ -97,7 +97,7 @@ def test_a_lookup_uses_a_read_that_began_after_it_whether_it_runs_or_is_over() -
         running = asyncio.create_task(venue.reads.ask(begun[0], LATE))
         await settled()
         await venue.answer()
-        assert await asyncio.gather(first, running) == [1, 1]
+        assert (await first, await running) == (1, 1)
         assert await venue.reads.ask(begun[1], LATE) == 1
         assert len(venue.asked) == 1
 
