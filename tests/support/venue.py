@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from engine.clock import Clock, SeededChance
@@ -213,7 +214,7 @@ async def an_office(
 ) -> AsyncIterator[Office]:
     """Open a trader called "a" at an empty venue, and close everything."""
     clock, chance = WoundClock(), SeededChance(5)
-    store = SqliteStore(":memory:", clock=clock, inline=True, uuid_source=chance.stream("store"))
+    store = SqliteStore(Path(":memory:"), clock=clock, inline=True, uuid_source=chance.stream("store"))
     opened = await store.open(now=clock.wall())
     await store.declare_traders({"a": "hand"})
     venue = HandVenue(clock)
