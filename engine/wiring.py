@@ -217,7 +217,7 @@ class _Builder:
             may_send=self.situation.may_send,
         )  # fmt: skip
         self.reconciler = Reconciler(world)
-        auditor = Auditor(world, self.reconciler.look_now, every_s=settings.engine.reconcile_every_s)
+        auditor = Auditor(world, self.reconciler.look_now, self.health.nudge, every_s=settings.engine.reconcile_every_s)
         keeping = settings.store
         keeper = Keeper(
             store,

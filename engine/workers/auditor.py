@@ -45,12 +45,18 @@ class _Known:
 
 
 class Auditor:
-    """See the module. `look` is asked to look at an open order that has moved on. Times are seconds."""
+    """See the module. `look` is asked to look at an open order that has moved on, `told` hears of each audit's end:
+    the account's facts are to be kept. Times are seconds."""
 
     def __init__(
-        self, world: ReconcilerWorld, look: Callable[[Attempt], Awaitable[None]], *, every_s: float = 300.0
+        self,
+        world: ReconcilerWorld,
+        look: Callable[[Attempt], Awaitable[None]],
+        told: Callable[[], None],
+        *,
+        every_s: float = 300.0,
     ) -> None:
-        self._world, self._look, self._every_s = world, look, every_s
+        self._world, self._look, self._told, self._every_s = world, look, told, every_s
         self._book = Booking(world, lambda _: None)
         self._audited: dict[str, datetime] = {}
         self._untold: set[str] = set()
@@ -92,6 +98,7 @@ class Auditor:
             # Until then its outcomes from an earlier start are open, or it could not even tell what it trades.
             if desk.ready and desk.rules:
                 await self.audit(desk)
+                self._told()
                 await self._world.clock.sleep(self._every_s)
             else:
                 await self._world.clock.sleep(FIRST_S)

@@ -302,7 +302,8 @@ class TraderHealthChecker:
                 events = pulses.transitions(chart.written, state, self._clock.wall())
                 events += self._clock_news(name, chart)
                 stale = self._clock.machine() - chart.written_at >= NOTE_EVERY_S and state != chart.written
-                if events or stale:
+                audited = chart.written is None or state.account != chart.written.account
+                if events or stale or audited:
                     notes.append(TraderHealth(state, tuple(events)))
             if not notes:
                 return

@@ -245,7 +245,7 @@ async def an_office(
         lambda _: sending[-1],
     )  # fmt: skip
     reconciler = Reconciler(shared)
-    auditor = Auditor(shared, reconciler.look_now)
+    auditor = Auditor(shared, reconciler.look_now, lambda: None)
     try:
         yield Office(clock, store, venue, desk, reconciler, auditor, quarantined, sending)
     finally:
