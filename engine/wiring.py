@@ -37,6 +37,8 @@ from engine.strategies.base import STRATEGIES
 from engine.workers.alert_facts import AlertGatherer, AlertSources
 from engine.workers.alerter import Alerter
 from engine.workers.analyst import Analyst, AnalystSettings
+from engine.workers.auditor import Auditor
+from engine.workers.booking import ReconcilerWorld
 from engine.workers.clerk import Clerk, ClerkWorld
 from engine.workers.clock_watch import ClockWatch
 from engine.workers.dispatcher import Dispatcher
@@ -47,7 +49,7 @@ from engine.workers.floor import Floor
 from engine.workers.health import TraderHealthChecker
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
 from engine.workers.panel import Panel, Seat
-from engine.workers.reconciler import Reconciler, ReconcilerWorld
+from engine.workers.reconciler import Reconciler
 from engine.workers.situation import Situation, SituationParts
 from engine.workers.trader import TraderActor, TraderWorld
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:  # else imported only where there is an inbox: it brings aioht
     from engine.inbox.refusals import RefusalBook
     from engine.inbox.server import InboxServer
 
+REAL_READ_S: Final = 10.0  # a lookup at a real exchange is several calls, each of which waits for its turn
 SEED: Final = 20260101  # of a demo or a replay that names none: the same prices and the same weather each time
 
 _log = logger("wiring")
@@ -192,7 +195,7 @@ class _Builder:
             adapter,
             clock=self.clock,
             chance=self.chance,
-            settings=GuardSettings(breaker=settings.breaker),
+            settings=GuardSettings(breaker=settings.breaker, **({} if trader.is_paper else {"read_s": REAL_READ_S})),
             on_breaker=lambda _: self._woken(),
         )
         world = TraderWorld(
@@ -252,14 +255,14 @@ class _Builder:
 
     def _parts(self, source: MarketSource, around: Surroundings) -> EngineParts:
         settings, store = self.plan.settings, self.store
-        self.reconciler = Reconciler(
-            ReconcilerWorld(
-                store, self.clock, self.chance.stream("reconciler"), settings.retry, self.tenure, self.desks,
-                freed=lambda: self.dispatcher.nudge(),
-                quarantine=self.health.quarantine,
-            ),
-            audit_every_s=settings.engine.reconcile_every_s,
+        world = ReconcilerWorld(
+            store, self.clock, self.chance.stream("reconciler"), settings.retry, self.tenure, self.desks,
+            freed=lambda: self.dispatcher.nudge(),
+            quarantine=self.health.quarantine,
+            may_send=self.situation.may_send,
         )  # fmt: skip
+        self.reconciler = Reconciler(world)
+        auditor = Auditor(world, self.reconciler.look_now, self.health.nudge, every_s=settings.engine.reconcile_every_s)
         keeping = settings.store
         keeper = Keeper(
             store,
@@ -291,7 +294,7 @@ class _Builder:
             self.pipeline, self.dispatcher, self.reconciler, clerk, self.situation, crew, keeper, self.health,
             others={
                 "health": self.health, "alerter": alerter, "keeper": keeper, "clock watch": self.watch, "feed watch": watch,
-                **({"inbox": self.book} if self.book is not None else {}),
+                "auditor": auditor, **({"inbox": self.book} if self.book is not None else {}),
             },
             traders={t.name: t.exchange for t in settings.traders if t.enabled},
             closers=[shared.close for shared in around.shared.values()],

@@ -11,6 +11,7 @@ from engine.core.alerts import RULES
 from engine.core.board import Board, Check, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Event, EventKind, Health, Level, TraderState
 from engine.core.lifecycle import OPEN_SIGNALS
+from tui.accounts import account_section
 from tui.formatting import (
     NOTHING,
     alert_sign,
@@ -54,6 +55,9 @@ _NEXT_BY_CODE: Final[Mapping[str, str]] = {
     "bad_input": "correct the value that the text names, then hand the signal in again",
     "strategy_failed": "mend the strategy, or turn it off; the others still vote",
     "position_differs": "compare the trader's positions with the venue's own page",
+    "fills_differ": "compare the order's trades with the venue's own page",
+    "overfill": "look at the order on the venue's own page, sell what is too much, then resume the trader (r)",
+    "audit_failed": "look at the venue and the network; the audit is tried again by itself",
 }
 _NEXT_BY_KIND: Final[Mapping[EventKind, str]] = {
     EventKind.INTAKE_REFUSED: "correct the value that the text names, then hand the signal in again",
@@ -145,6 +149,7 @@ def trader_sections(trader: TraderState, board: Board, now: datetime) -> tuple[S
     return (
         _ability(trader, now),
         _trader_facts(trader, now),
+        account_section(trader.account, now),
         _positions(trader, board),
         _signals(trader, board, now),
         _errors(trader, board, now),

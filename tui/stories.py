@@ -15,6 +15,7 @@ from engine.core.events import Event, Level, Signal
 from engine.core.lifecycle import OPEN_SIGNALS
 from engine.core.order import Attempt, Fill, Latency
 from engine.core.reconcile import Asked, Evidence, Found
+from engine.core.routing import no_fallback
 from engine.core.values import Action, Vote
 from tui.formatting import (
     NOTHING,
@@ -184,15 +185,16 @@ def _traders(story: Story) -> Section:
     routed = [event for event in story.events if mappings(event.detail.get("considered"))]
     if not routed:
         return Section("traders", Cell("Traders", "bold"), empty("No trader was considered."))
-    rows = []
+    rows, blocked = [], said(no_fallback(story.attempts))
     for item in mappings(routed[-1].detail.get("considered")):
         is_chosen = bool(item.get("chosen"))
         label = Cell(
             f"{'●' if is_chosen else '○'} {said(item.get('trader', '?'), 64)}", "$ok" if is_chosen else "$muted"
         )
-        rows.append(
-            Row(label, (Cell("chosen: " if is_chosen else "", "$muted"), Cell(said(item.get("why") or NOTHING))))
-        )
+        why_so = said(item.get("why") or NOTHING)
+        if blocked and not is_chosen:
+            why_so = f"not used: {blocked}"
+        rows.append(Row(label, (Cell("chosen: " if is_chosen else "", "$muted"), Cell(why_so))))
     note = offset(routed[-1].at, story.signal.received_at)
     return Section("traders", Cell("Traders considered", "bold"), tuple(rows), note)
 

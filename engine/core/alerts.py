@@ -258,6 +258,23 @@ def trader_quarantined(facts: AlertFacts) -> Iterator[Condition]:
             yield Condition(trader.name, f"{trader.name} is quarantined: outcomes are unresolved or a proof was broken")
 
 
+@rule(Severity.CRITICAL, "compare the trader's balances and trades with the venue's own page")
+def position_differs(facts: AlertFacts) -> Iterator[Condition]:
+    """An account holds less than the store believes. It is compared anew at each audit."""
+    for trader in facts.traders:
+        if trader.account.shortages:
+            told = "; ".join(str(shortage) for shortage in trader.account.shortages)
+            yield Condition(trader.name, f"{trader.name} {told}")
+
+
+@rule(Severity.CRITICAL, "look at the order on the venue's own page, sell what is too much, then resume the trader (r)")
+def overfilled(facts: AlertFacts) -> Iterator[Condition]:
+    """A venue traded more than an order asked for. Kept until an operator resumes the trader."""
+    for trader in facts.traders:
+        if trader.account.overfills:
+            yield Condition(trader.name, f"{trader.name}: {'; '.join(trader.account.overfills)}")
+
+
 @rule(Severity.CRITICAL, "look at the network and the market source")
 def feed_stale(
     facts: AlertFacts, raised: frozenset[str], *, raise_above_s: float = 30.0, clear_at_s: float = 15.0

@@ -17,7 +17,10 @@ class Dice(Protocol):
 
 
 class RetryPolicy(BaseModel):
-    """How a signal is tried again after a proven end. The delays are the bounds of full jitter, in seconds."""
+    """How a signal is tried again after a proven end. The delays are the bounds of full jitter, in seconds.
+
+    `child_for_rest` hands in what a venue left unfilled of an entry, as a signal of its own with the same expiry.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,6 +28,7 @@ class RetryPolicy(BaseModel):
     traders_max: int = Field(2, ge=1, le=20)
     base_s: float = Field(0.5, gt=0, le=60, allow_inf_nan=False)
     cap_s: float = Field(30.0, gt=0, le=3600, allow_inf_nan=False)
+    child_for_rest: bool = False
 
     def delay(self, attempt: int, chance: Dice) -> float:
         """Return seconds to wait after the failed attempt number `attempt`, the first being 0."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+from engine.core.account import AccountFacts
 from engine.core.lifecycle import SignalState
 from engine.core.values import Reason, Side, Vote
 
@@ -194,7 +195,7 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraderState:
-    """One trader as the store has it: the operator's wish, and what health and breaker last said."""
+    """One trader as the store has it: the operator's wish, what health and breaker last said, and its account."""
 
     name: str
     exchange: str
@@ -215,6 +216,7 @@ class TraderState:
     latency_p95: float | None = None
     attempts: int = 0
     successes: int = 0
+    account: AccountFacts = field(default_factory=AccountFacts)
 
     @property
     def is_available(self) -> bool:

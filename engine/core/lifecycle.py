@@ -101,6 +101,7 @@ class AttemptStep(StrEnum):
     FILL_PART = "fill_part"  # a part was traded, the rest is open
     CLOSE_PART = "close_part"  # the venue closed it with a part traded
     CLOSE_EMPTY = "close_empty"  # the venue closed it with nothing traded
+    CATCH_UP = "catch_up"  # a trade of it became known after its end
     REFUSE = "refuse"  # a definite refusal
     STAY = "stay"  # refused here before any byte was sent
     LOSE_ANSWER = "lose_answer"  # timeout, reset, garbage, cancellation: anything that proves nothing
@@ -143,6 +144,8 @@ ATTEMPT_LIFE: Final[Mapping[tuple[AttemptState, AttemptStep], AttemptState]] = {
     (_A.ACCEPTED, _P.CLOSE_PART): _A.PARTIAL_CLOSED,
     (_A.ACCEPTED, _P.CLOSE_EMPTY): _A.CANCELED,
     (_A.ACCEPTED, _P.ESCALATE): _A.REVIEW,
+    (_A.FILLED, _P.CATCH_UP): _A.FILLED,
+    (_A.PARTIAL_CLOSED, _P.CATCH_UP): _A.PARTIAL_CLOSED,
     (_A.NOT_SENT, _P.BREAK_PROOF): _A.REVIEW,
     (_A.REJECTED, _P.BREAK_PROOF): _A.REVIEW,
     (_A.ABSENT, _P.BREAK_PROOF): _A.REVIEW,

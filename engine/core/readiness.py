@@ -206,6 +206,7 @@ def _traders(facts: ReadinessFacts) -> Iterator[Check]:
     yield Check("traders", ok, fact, remedy)
     for trader in facts.traders:
         yield _trader(facts, trader)
+        yield from _account(trader)
 
 
 def _trader(facts: ReadinessFacts, trader: TraderState) -> Check:
@@ -217,6 +218,26 @@ def _trader(facts: ReadinessFacts, trader: TraderState) -> Check:
         return Check(gate, ok=False, fact=fact, remedy="wait: it takes some seconds", decides=False)
     fact = f"{trader.exchange}, {trader.health}, {trader.in_flight} in flight, {trader.successes} of {trader.attempts} attempts succeeded"
     return Check(gate, ok=True, fact=fact, decides=False)
+
+
+def _account(trader: TraderState) -> Iterator[Check]:
+    account = trader.account
+    if account.venue is not None:
+        fact = f"when an answer is lost it {account.venue.when_lost}; {account.venue.matrix}"
+        yield Check(f"venue {trader.name}", ok=True, fact=fact, decides=False)
+    gate = f"account {trader.name}"
+    if account.troubles:
+        fact, remedy = "; ".join(account.troubles), "compare its balances and orders with the venue's own page"
+        yield Check(gate, ok=False, fact=fact, remedy=remedy, decides=False)
+    if account.external_count:
+        fact = f"{account.external_text}: they are left alone"
+        yield Check(gate, ok=True, fact=fact, decides=False)
+    if account.audit_error:
+        fact, remedy = f"could not be compared with the store: {account.audit_error}", "wait, or look at the venue"
+        yield Check(gate, ok=False, fact=fact, remedy=remedy, decides=False)
+    elif account.audited_at is not None and not account.troubles:
+        fact = f"agrees with the store as of {account.audited_at:%H:%M:%S} UTC"
+        yield Check(gate, ok=True, fact=fact, decides=False)
 
 
 def _remedy_for(facts: ReadinessFacts, trader: TraderState) -> str:
@@ -235,6 +256,8 @@ def _remedy_for(facts: ReadinessFacts, trader: TraderState) -> str:
 def _outcomes(facts: ReadinessFacts) -> Iterator[Check]:
     ok = not facts.reviews
     fact = f"{facts.unknown} unknown, being looked up; {facts.reviews} need a review"
+    if facts.unknown or facts.reviews:
+        fact += "; no other trader is used for these before their outcome is proven"
     remedy = "" if ok else "open them in the queue: A attaches the order, B declares it absent"
     yield Check("outcomes", ok, fact, remedy, decides=False)
 

@@ -22,6 +22,7 @@ from engine.core.text import clean
 from engine.core.values import Reason
 
 FENCE_MARGIN_S: Final = 1.0  # venue time must be this far past send_by before silence counts
+RESEND_MARGIN_S: Final = 1.0  # and so far before send_by a request may still be repeated
 LOOKUPS_NEEDED: Final = 3
 LOOKUPS_SPREAD_S: Final = 10.0  # allows for reads that lag behind an acceptance
 REVIEW_AFTER_S: Final = 900.0
@@ -232,6 +233,9 @@ class VenueAbilities(Protocol):
     def fence(self) -> str: ...
 
     @property
+    def id_scope(self) -> str: ...
+
+    @property
     def lookup_by_client_id(self) -> bool: ...
 
 
@@ -263,6 +267,18 @@ def judge_absence(attempt: Attempt, lookups: Sequence[Evidence], venue: VenueAbi
         return Absence(proven=False, why=why)
     why = f"{len(counting)} lookups over {spread:.1f} s after the venue's own deadline found nothing"
     return Absence(proven=True, why=why)
+
+
+def may_resend(attempt: Attempt, seen: Evidence, venue: VenueAbilities, venue_now: datetime | None) -> bool:
+    """Say whether the very same request may be handed to the very same venue once more, after the lookup `seen`.
+
+    Only where a client order id is refused for ever once it was taken, so that the venue itself keeps the two from being
+    two orders; only after a full lookup that found nothing; and only while the order's deadline is still ahead.
+    """
+    if attempt.state is not AttemptState.UNKNOWN or venue.id_scope != "forever" or venue_now is None:
+        return False
+    in_time = venue_now + timedelta(seconds=RESEND_MARGIN_S) <= attempt.request.send_by
+    return in_time and seen.found is Found.NOTHING and seen.asked >= _needed(venue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,9 +358,13 @@ def _fence_passes(attempt: Attempt) -> datetime:
     return attempt.request.send_by + timedelta(seconds=FENCE_MARGIN_S)
 
 
+def _needed(venue: VenueAbilities) -> frozenset[Asked]:
+    by_id = frozenset({Asked.CLIENT_ID} if venue.lookup_by_client_id else ())
+    return by_id | {Asked.OPEN, Asked.RECENT}
+
+
 def _counting(attempt: Attempt, lookups: Sequence[Evidence], venue: VenueAbilities) -> list[Evidence]:
-    needed = {Asked.OPEN, Asked.RECENT} | ({Asked.CLIENT_ID} if venue.lookup_by_client_id else set())
-    passes = _fence_passes(attempt)
+    needed, passes = _needed(venue), _fence_passes(attempt)
     return [e for e in lookups if e.found is Found.NOTHING and e.asked >= needed and e.at > passes]
 
 

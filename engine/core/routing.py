@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from engine.core.errors import RefusalKind
 from engine.core.events import BreakerState, Considered, Desired, Route, Signal, TraderState
 from engine.core.lifecycle import LIVE_OR_DONE_ATTEMPTS, AttemptState
+from engine.core.order import Attempt
 from engine.core.values import Side
 
 # Refusals that say nothing about the order itself: the same trader may take it a little later.
@@ -85,12 +86,48 @@ def route(
         )
         if verdict is None and chosen is None:
             chosen = candidate.name
-            why = "preferred" if candidate.name == signal.preferred_trader else "the first that may take it"
+            why = _why_chosen(signal, candidate, tried)
             verdict = Considered(candidate.name, chosen=True, why=why, code="chosen")
         elif verdict is None:
-            verdict = Considered(candidate.name, chosen=False, why=f"could take it, after {chosen}", code="not_needed")
+            before = _proven_before(candidate, tried)
+            why = f"{before}could take it, after {chosen}"
+            verdict = Considered(candidate.name, chosen=False, why=why, code="not_needed")
         considered.append(verdict)
     return Route(chosen, tuple(considered))
+
+
+def _why_chosen(signal: Signal, candidate: Candidate, tried: Sequence[Tried]) -> str:
+    why = "preferred" if candidate.name == signal.preferred_trader else "the first that may take it"
+    others = {t.trader: t.state for t in tried if t.trader != candidate.name}
+    if not others or any(t.trader == candidate.name for t in tried):
+        return why
+    proofs = ", ".join(f"the attempt at {name} {_PROOFS.get(state, f'is {state}')}" for name, state in others.items())
+    return f"fallback after proof: {proofs}"
+
+
+def _proven_before(candidate: Candidate, tried: Sequence[Tried]) -> str:
+    last = next((t for t in reversed(tried) if t.trader == candidate.name), None)
+    return f"its attempt {_PROOFS.get(last.state, f'is {last.state}')}; " if last is not None else ""
+
+
+_PROOFS: Final = {
+    AttemptState.NOT_SENT: "never left this machine",
+    AttemptState.REJECTED: "was refused",
+    AttemptState.ABSENT: "is proven never to have reached the venue",
+    AttemptState.CANCELED: "was closed with nothing traded",
+}
+
+
+def no_fallback(attempts: Sequence[Attempt]) -> str:
+    """Return why no other trader may be used for a signal now; empty if none of its attempts stands in the way."""
+    doubtful = next((a for a in reversed(attempts) if a.state in _DOUBTFUL), None)
+    if doubtful is None:
+        return ""
+    what = f"the outcome of attempt {doubtful.n} at {doubtful.trader} is {_DOUBTFUL[doubtful.state]}"
+    return f"{what}, and a second order might double it"
+
+
+_DOUBTFUL: Final = {AttemptState.UNKNOWN: "unknown", AttemptState.REVIEW: "beyond proof"}
 
 
 def _can_lower(signal: Signal, candidate: Candidate) -> bool:

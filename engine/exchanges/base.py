@@ -93,7 +93,7 @@ class Exchange(Protocol):
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]: ...
 
     async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
-        """Return orders placed since then, open and closed, of one symbol or of all."""
+        """Return orders placed since then, open and closed; with `symbol` those in it alone."""
 
     async def balances(self) -> Mapping[str, Balance]: ...
 

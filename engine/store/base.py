@@ -87,7 +87,8 @@ class AttemptMove:
     Applies only while the attempt is in `state` and belongs to `epoch` (None: whoever owns it now; the mover becomes
     the owner). `fills` already known by trade id are skipped; filled quantity, average price, fee and the position are
     recomputed from the fills that are new. Fields left None keep what the row has. `signal_step` None leaves the signal.
-    With `signal_step` REQUEUE, `due_at` is required.
+    With `signal_step` REQUEUE, `due_at` is required. A signal that needs a review is left alone while another attempt of
+    it is live; where its life has no such step from there, it fails.
     """
 
     client_order_id: str

@@ -257,6 +257,8 @@ class Clerk:
         venue_order_id = command.args.get("venue_order_id", "").strip()
         if not venue_order_id:
             raise CommandRefused("venue_order_id: missing; give the venue's own order id")
+        if not command.why:
+            raise CommandRefused("why: missing; say where you saw the order")
         return await self._world.reviewer.attach(
             await self._reviewed(command), venue_order_id, command.operator, command.why
         )

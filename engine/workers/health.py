@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from engine.clock import Chance, Clock, runs_free
 from engine.core import health as pulses
+from engine.core.account import AccountFacts
 from engine.core.breaker import Guards
 from engine.core.errors import ExchangeError, RefusalKind, Refused, TraderUnavailable
 from engine.core.events import BreakerState, EventKind, Health, Level, NewEvent, TraderState
@@ -42,6 +43,7 @@ class TraderPort(Protocol):
     in_flight: int
     clock_offset_s: float
     rules: Mapping[str, SymbolRules]
+    account: AccountFacts
 
     async def open(self) -> None: ...
 
@@ -156,10 +158,15 @@ class TraderHealthChecker:
         self._woken.set()
 
     def lift(self, trader_id: str) -> None:
-        """Close the breaker and lift the quarantine, as an operator wishes. More unresolved outcomes bring it back."""
+        """Close the breaker and lift the quarantine, as an operator wishes. More unresolved outcomes bring it back.
+
+        What was filled beyond its order counts as seen.
+        """
         chart = self._charts[trader_id]
         chart.proof_broken, chart.pardoned = False, chart.unresolved
-        self._traders[trader_id].exchange.reset()
+        port = self._traders[trader_id]
+        port.account = replace(port.account, overfills=())
+        port.exchange.reset()
         self._woken.set()
 
     def nudge(self) -> None:
@@ -270,6 +277,7 @@ class TraderHealthChecker:
             in_flight=port.in_flight,
             latency_p50=port.exchange.latency(0.5),
             latency_p95=port.exchange.latency(0.95),
+            account=port.account,
         )
 
     async def _count_unresolved(self) -> None:
@@ -295,7 +303,8 @@ class TraderHealthChecker:
                 events = pulses.transitions(chart.written, state, self._clock.wall())
                 events += self._clock_news(name, chart)
                 stale = self._clock.machine() - chart.written_at >= NOTE_EVERY_S and state != chart.written
-                if events or stale:
+                audited = chart.written is None or state.account != chart.written.account
+                if events or stale or audited:
                     notes.append(TraderHealth(state, tuple(events)))
             if not notes:
                 return

@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
-from engine.clock import Clock
-from engine.core.backoff import Dice, RetryPolicy
 from engine.core.errors import CommandRefused, ExchangeError
-from engine.core.events import EventKind, Level, NewEvent, Signal
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalStep, advance_attempt
-from engine.core.order import Attempt, Latency, OrderReport, OrderStatus
+from engine.core.order import Attempt, OrderReport, OrderStatus
 from engine.core.reconcile import (
     Asked,
-    End,
     Evidence,
     Found,
     Mismatch,
     Next,
-    after_attempt,
     evidence_of,
+    may_resend,
     next_poll,
     probe_plan,
     step_for_found,
@@ -36,48 +31,22 @@ from engine.core.reconcile import (
 )
 from engine.core.text import clean
 from engine.core.values import Reason
-from engine.exchanges.base import Exchange, Lookup
-from engine.execution import Tenure
-from engine.store.base import Applied, AttemptMove, Probe, Store
+from engine.workers.booking import Booking, Finding, ReconcilerWorld
+from engine.workers.inquiries import Inquiries, lookup_of
 from engine.workers.trader import TraderActor
 
 BATCH: Final = 64
 SWEEP_S: Final = 15.0  # behind the wake-ups
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcilerWorld:
-    """What the reconciler shares. `freed` is called when a signal may be dispatched again, `quarantine` with a
-    trader whose venue has another order than the one that was sent."""
-
-    store: Store
-    clock: Clock
-    chance: Dice
-    retry: RetryPolicy
-    tenure: Tenure
-    desks: Mapping[str, TraderActor]
-    freed: Callable[[], None]
-    quarantine: Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a look brought: the signal's next step if it ends the attempt, a sentence, the venue's word, the evidence."""
-
-    next: Next | None
-    text: str
-    report: OrderReport | None
-    seen: Evidence | None = None
-
-
 class Reconciler:
     """See the module. It must be told when to look (`expect`), or finds it by a slow sweep."""
 
-    def __init__(self, world: ReconcilerWorld, *, audit_every_s: float = 300.0) -> None:
-        self._world, self._audit_every_s = world, audit_every_s
+    def __init__(self, world: ReconcilerWorld) -> None:
+        self._world, self._book = world, Booking(world, self.expect)
+        self._inquiries = {name: Inquiries(desk.exchange) for name, desk in world.desks.items()}
         self._woken = asyncio.Event()
         self._due: list[datetime] = []
-        self._audited_s = 0.0
 
     async def run(self) -> None:
         """First every order that an earlier engine left, then whatever falls due, for ever."""
@@ -85,7 +54,6 @@ class Reconciler:
         while True:
             self._woken.clear()
             looked = await self.step()
-            await self._audit()
             if looked < BATCH:
                 await self._rest()
 
@@ -118,9 +86,9 @@ class Reconciler:
 
     async def cancel_order(self, attempt: Attempt) -> str:
         """Ask the venue to close an open order, and say what came of it. A fill that was faster wins."""
-        desk = self._desk(attempt)
+        desk = self._book.desk(attempt)
         try:
-            report = await desk.exchange.cancel(_lookup(attempt))
+            report = await desk.exchange.cancel(lookup_of(attempt))
         except ExchangeError as failure:
             self.expect(self._world.clock.wall())
             return f"the venue has not confirmed the cancel of {attempt.venue_order_id}: {failure}; it is asked again"
@@ -129,8 +97,13 @@ class Reconciler:
 
     async def attach(self, attempt: Attempt, venue_order_id: str, by: str, why: str) -> str:
         """Take an operator's word on which order it was, after the venue confirmed that it has it and that it fits."""
-        desk = self._desk(attempt)
-        report = await desk.exchange.find(replace(_lookup(attempt), venue_order_id=venue_order_id))
+        desk = self._book.desk(attempt)
+        try:
+            report = await desk.exchange.find(replace(lookup_of(attempt), venue_order_id=venue_order_id))
+        except ExchangeError as failure:
+            raise CommandRefused(
+                f"{desk.name} does not say whether it has that order: {failure}; ask again"
+            ) from failure
         if report is None:
             raise CommandRefused(f"{desk.name} knows no order {clean(venue_order_id, 64)!r}")
         if report.symbol != attempt.request.symbol or report.side is not attempt.request.side:
@@ -148,20 +121,21 @@ class Reconciler:
             Reason("attached", f"{by} says it is {report.venue_order_id}"),
         )
         text = f"attached to {report.venue_order_id} by {by}: {why}"
-        await self._move(attempt, step, Finding(nxt, text, report))
+        await self._book.move(attempt, step, Finding(nxt, text, report))
         return f"signal {attempt.signal_id} is attached to order {report.venue_order_id}"
 
     async def declare_absent(self, attempt: Attempt, by: str, why: str) -> str:
         """Take an operator's word that there is no order. The signal may then go out again."""
-        signal = await self._signal(attempt)
-        nxt = self._after(signal, AttemptState.ABSENT)
-        await self._move(attempt, AttemptStep.DECLARE_ABSENT, Finding(nxt, f"declared absent by {by}: {why}", None))
+        nxt = await self._book.after(attempt, AttemptState.ABSENT)
+        await self._book.move(
+            attempt, AttemptStep.DECLARE_ABSENT, Finding(nxt, f"declared absent by {by}: {why}", None)
+        )
         return f"attempt {attempt.n} of signal {attempt.signal_id} is declared absent"
 
     # looking
 
     async def _look(self, attempt: Attempt) -> None:
-        desk = self._desk(attempt)
+        desk = self._book.desk(attempt)
         if attempt.state is AttemptState.UNKNOWN:
             await self._look_for_unknown(desk, attempt)
         else:
@@ -175,18 +149,18 @@ class Reconciler:
         step = step_for_found(report, attempt.request)
         if isinstance(step, Mismatch):
             self._world.quarantine(attempt.trader)
-            await self._escalate(attempt, f"the order found does not fit: {step.text}")
+            await self._book.escalate(attempt, f"the order found does not fit: {step.text}")
             return
-        nxt = self._after(await self._signal(attempt), advance_attempt(attempt.state, step))
+        nxt = await self._book.after(attempt, advance_attempt(attempt.state, step))
         text = f"found at {desk.name}: {report.status} as {report.venue_order_id}"
-        await self._move(attempt, step, Finding(nxt, text, report, seen))
+        await self._book.move(attempt, step, Finding(nxt, text, report, seen))
 
     async def _ask(self, desk: TraderActor, attempt: Attempt) -> tuple[Evidence, OrderReport | None, datetime | None]:
         """Ask everywhere that the order could be. The venue's time is None where it did not tell it."""
         began: datetime | None = None
         try:
-            began = await desk.exchange.venue_time()
-            report = await _find_everywhere(desk.exchange, attempt)
+            began = await self._inquiries[desk.name].venue_time()
+            report = await self._inquiries[desk.name].find(lookup_of(attempt))
         except ExchangeError as failure:
             return Evidence(began or desk.venue_now(), frozenset(), Found.ERROR, str(failure)), None, began
         if report is None:
@@ -198,21 +172,56 @@ class Reconciler:
         now = self._world.clock.wall()
         plan = probe_plan(attempt, [*evidence_of(attempt), seen], desk.exchange.capabilities, venue_now, now)
         if plan.step is AttemptStep.PROVE_ABSENT:
-            nxt = self._after(await self._signal(attempt), AttemptState.ABSENT)
-            await self._move(attempt, plan.step, Finding(nxt, f"proven absent at {desk.name}: {plan.why}", None, seen))
+            nxt = await self._book.after(attempt, AttemptState.ABSENT)
+            text = f"proven absent at {desk.name}: {plan.why}"
+            await self._book.move(attempt, plan.step, Finding(nxt, text, None, seen))
         elif plan.step is not None:
-            await self._escalate(attempt, plan.why, seen)
+            await self._book.escalate(attempt, plan.why, seen)
+        elif await self._may_resend(desk, attempt, seen, venue_now):
+            await self._resend(desk, attempt, seen, plan.look_at)
         else:
-            text = f"lookup {attempt.probes + 1} of attempt {attempt.n} at {attempt.trader}: {_FOUND[seen.found]}; {plan.why}"
-            await self._look_again(attempt, plan.look_at, seen, text)
+            await self._book.look_again(
+                attempt, plan.look_at, Finding(None, f"{_looked(attempt, seen)}; {plan.why}", None, seen)
+            )
+
+    async def _may_resend(
+        self, desk: TraderActor, attempt: Attempt, seen: Evidence, venue_now: datetime | None
+    ) -> bool:
+        # The lookup itself took its time, which the guard has followed.
+        now = venue_now and max(venue_now, desk.exchange.venue_now())
+        if not may_resend(attempt, seen, desk.exchange.capabilities, now) or not self._world.may_send(desk.name):
+            return False
+        return not (await self._book.signal(attempt)).cancel_requested
+
+    async def _resend(self, desk: TraderActor, attempt: Attempt, seen: Evidence, look_at: datetime) -> None:
+        """Hand over the committed request once more: the same attempt, under the same id. No refusal proves anything."""
+        text = f"{_looked(attempt, seen)}; sent again under the same id, which the venue takes only once"
+        await self._book.look_again(attempt, look_at, Finding(None, text, None, seen), "resent")
+        try:
+            report = await desk.exchange.place(attempt.request)
+        except ExchangeError as failure:
+            await self._note_resend(attempt, f"no proof in the answer: {failure}")
+            return
+        step = step_for_found(report, attempt.request)
+        if isinstance(step, Mismatch) or step is AttemptStep.FIND_REFUSED:
+            why = step.text if isinstance(step, Mismatch) else "refused"
+            await self._note_resend(attempt, f"no proof in the answer: {why}")
+            return
+        nxt = await self._book.after(attempt, advance_attempt(attempt.state, step))
+        text = f"sent again under the same id and taken: {report.status} as {report.venue_order_id}"
+        await self._book.move(attempt, step, Finding(nxt, text, report))
+
+    async def _note_resend(self, attempt: Attempt, text: str) -> None:
+        told = f"attempt {attempt.n} by {attempt.trader}, sent again under the same id: {text}; it is looked up"
+        await self._world.store.note([self._book.probe_event(attempt, told, "resend_unproven", {})])
 
     async def _look_after_open(self, desk: TraderActor, attempt: Attempt) -> None:
-        signal = await self._signal(attempt)
+        signal = await self._book.signal(attempt)
         if signal.cancel_requested:
             await self.cancel_order(attempt)
             return
         try:
-            report = await desk.exchange.find(_lookup(attempt))
+            report = await desk.exchange.find(lookup_of(attempt))
         except ExchangeError as failure:
             seen = Evidence(desk.venue_now(), frozenset(), Found.ERROR, str(failure))
         else:
@@ -226,100 +235,17 @@ class Reconciler:
         step = step_for_open(report, attempt)
         if isinstance(step, Mismatch):
             self._world.quarantine(attempt.trader)
-            await self._escalate(attempt, f"the order does not fit any more: {step.text}")
+            await self._book.escalate(attempt, f"the order does not fit any more: {step.text}")
             return
         if step is None:
             now = self._world.clock.wall()
-            await self._look_again(attempt, next_poll(attempt.intent_at, now), None, "")
+            await self._book.look_again(attempt, next_poll(attempt.intent_at, now), None)
             return
         nxt = None
         if step is not AttemptStep.FILL_PART:
-            nxt = self._after(await self._signal(attempt), advance_attempt(attempt.state, step))
+            nxt = await self._book.after(attempt, advance_attempt(attempt.state, step))
         text = f"order {report.venue_order_id}: {report.status}, filled {report.filled_quantity} of {report.quantity}"
-        await self._move(attempt, step, Finding(nxt, text, report))
-
-    async def _look_again(self, attempt: Attempt, at: datetime, seen: Evidence | None, text: str) -> None:
-        event = None
-        if seen is not None:
-            event = NewEvent(
-                EventKind.PROBE,
-                self._world.clock.wall(),
-                clean(text),
-                signal_id=attempt.signal_id,
-                attempt_n=attempt.n,
-                trader=attempt.trader,
-                code=f"probe_{seen.found}",
-                detail={"evidence": seen.encode()},
-            )
-        kept = seen.encode() if seen is not None else ""
-        await self._world.store.note_probes([Probe(attempt.client_order_id, at, kept, event)])
-        self.expect(at)
-
-    # acting
-
-    async def _escalate(self, attempt: Attempt, why: str, seen: Evidence | None = None) -> None:
-        nxt = Next(SignalStep.ESCALATE, Reason("needs_review", why))
-        await self._move(attempt, AttemptStep.ESCALATE, Finding(nxt, f"needs a review: {why}", None, seen))
-
-    async def _move(self, attempt: Attempt, step: AttemptStep, finding: Finding) -> None:
-        world, now, report, nxt = self._world, self._world.clock.wall(), finding.report, finding.next
-        state = advance_attempt(attempt.state, step)
-        seen = finding.seen.encode() if finding.seen else None
-        event = NewEvent(
-            EventKind.ATTEMPT,
-            now,
-            clean(f"attempt {attempt.n} by {attempt.trader}: {finding.text}"),
-            level=Level.ERROR if state is AttemptState.REVIEW else Level.INFO,
-            signal_id=attempt.signal_id,
-            attempt_n=attempt.n,
-            trader=attempt.trader,
-            code=str(step),
-            from_state=attempt.state,
-            to_state=state,
-            detail={"evidence": [*attempt.evidence, *([seen] if seen else [])]} if state is AttemptState.ABSENT else {},
-        )
-        again = next_poll(now, now) if state is AttemptState.ACCEPTED else None
-        move = AttemptMove(
-            attempt.client_order_id,
-            attempt.state,
-            step,
-            now,
-            None,
-            (event,),
-            venue_order_id=report.venue_order_id if report else None,
-            fills=report.fills if report else (),
-            answered_at=now if attempt.answered_at is None and report is not None else None,
-            next_probe_at=again,
-            evidence=seen,
-            latency=_filled(attempt, state, now),
-            signal_step=nxt.step if nxt else None,
-            signal_reason=nxt.reason if nxt else None,
-            due_at=nxt.due_at if nxt else None,
-        )
-        [applied] = await world.store.move_attempts([move])
-        if again is not None:
-            self.expect(again)
-        if applied is Applied.APPLIED and nxt is not None:
-            world.freed()
-        if report is not None and report.fills and (desk := world.desks.get(attempt.trader)) is not None:
-            desk.balances_stale = True
-
-    def _after(self, signal: Signal, state: AttemptState) -> Next | None:
-        world = self._world
-        return after_attempt(signal, End(state), world.retry, world.clock.wall(), world.chance)
-
-    async def _signal(self, attempt: Attempt) -> Signal:
-        signal = await self._world.store.signal(attempt.signal_id)
-        assert signal is not None, "an attempt's signal is never removed before it"
-        return signal
-
-    def _desk(self, attempt: Attempt) -> TraderActor:
-        desk = self._world.desks.get(attempt.trader)
-        if desk is None:
-            raise CommandRefused(
-                f"trader {attempt.trader} is not configured any more; add it back to look after its orders"
-            )
-        return desk
+        await self._book.move(attempt, step, Finding(nxt, text, report))
 
     # pacing
 
@@ -348,48 +274,10 @@ class Reconciler:
                 except ExchangeError:
                     desk.balances_stale = True
 
-    async def _audit(self) -> None:
-        """Compare what is held with what the account has: less than the store believes is an error to be seen."""
-        clock = self._world.clock
-        if clock.elapsed() - self._audited_s < self._audit_every_s:
-            return
-        self._audited_s = clock.elapsed()
-        for position in await self._world.store.positions():
-            desk = self._world.desks.get(position.trader)
-            rules = desk.rules.get(position.symbol) if desk else None
-            if desk is None or rules is None or desk.shorting or not desk.balances:
-                continue
-            balance = desk.balances.get(rules.base)
-            held = balance.free + balance.used if balance else Decimal(0)
-            if held < position.quantity * (1 - _AUDIT_TOLERANCE):
-                text = f"{desk.name} holds {held} {rules.base}, the store believes {position.quantity}"
-                event = NewEvent(
-                    EventKind.POSITION, clock.wall(), text, Level.ERROR, trader=desk.name, code="position_differs"
-                )
-                await self._world.store.note([event])
-
 
 _EVERYWHERE: Final = frozenset(Asked)
 _FOUND: Final = {Found.NOTHING: "not found", Found.ERROR: "no answer", Found.ORDER: "found"}
-_AUDIT_TOLERANCE: Final = Decimal("0.01")
 
 
-def _filled(attempt: Attempt, state: AttemptState, now: datetime) -> Latency | None:
-    if state is not AttemptState.FILLED or attempt.answered_at is None or attempt.latency.acknowledged is None:
-        return None
-    return replace(attempt.latency, filled=max(0.0, (now - attempt.answered_at).total_seconds()))
-
-
-def _lookup(attempt: Attempt) -> Lookup:
-    request = attempt.request
-    since = attempt.intent_at - timedelta(seconds=60)
-    return Lookup(request.client_order_id, request.symbol, request.side, since, attempt.venue_order_id)
-
-
-async def _find_everywhere(exchange: Exchange, attempt: Attempt) -> OrderReport | None:
-    which = _lookup(attempt)
-    found = await exchange.find(which)
-    if found is not None:
-        return found
-    listed = [*await exchange.open_orders(which.symbol), *await exchange.recent_orders(which.since)]
-    return next((report for report in listed if report.client_order_id == which.client_order_id), None)
+def _looked(attempt: Attempt, seen: Evidence) -> str:
+    return f"lookup {attempt.probes + 1} of attempt {attempt.n} at {attempt.trader}: {_FOUND[seen.found]}"

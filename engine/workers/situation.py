@@ -94,6 +94,12 @@ class Situation:
         """Return every trader as it is now."""
         return self._parts.health.states()
 
+    def may_send(self, trader: str) -> bool:
+        """Say whether engine and operators let this trader send an order that is under way already once more."""
+        state = self.trader_states()[trader]
+        is_stopped = self.switches.halted or self.state is not EngineState.RUNNING
+        return not is_stopped and state.desired is Desired.RUN and not state.proof_broken
+
     async def readiness_facts(self, now: datetime) -> ReadinessFacts:
         """Return what the diagnosis looks at."""
         parts, store, feed = self._parts, self._parts.store, self._parts.feed.facts()

@@ -7,22 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from engine.clock import Clock
+from engine.core.account import AccountFacts, venue_facts
+from engine.core.audit import overfill
 from engine.core.backoff import Dice, RetryPolicy
 from engine.core.errors import Doubtful, ExchangeError, ExecutionError, Refused, StoreBusy, StoreFull, Unsent
-from engine.core.events import EventKind, Level, NewEvent
+from engine.core.events import EventKind, Level, NewEvent, Signal
 from engine.core.lifecycle import AttemptState, AttemptStep, advance_attempt
-from engine.core.order import Latency, OrderReport
+from engine.core.order import Attempt, Latency, OrderReport
 from engine.core.reconcile import End, after_attempt, step_for_answer
+from engine.core.rest import rest_of
 from engine.core.sizing import Funds
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import PriceTaker
 from engine.exchanges.guarded import Guarded
 from engine.execution import Outcome, Tenure, Ticket
 from engine.log import logger
-from engine.store.base import AttemptMove, Store
+from engine.store.base import AttemptMove, Intent, Store
 
 _log = logger("trader")
 
@@ -55,7 +58,10 @@ class _Reply:
 
 
 class TraderActor:
-    """See the module. `in_flight` counts orders whose answer is awaited, `reserve`d slots included."""
+    """See the module. `in_flight` counts orders whose answer is awaited, `reserve`d slots included.
+
+    `account` is what the audit and whoever books fills found; the health checker keeps it with the trader's row.
+    """
 
     def __init__(self, name: str, exchange: Guarded, world: TraderWorld, *, in_flight_max: int = 16) -> None:
         self.name, self.exchange = name, exchange
@@ -65,6 +71,7 @@ class TraderActor:
         self.rules: Mapping[str, SymbolRules] = {}
         self.balances: Mapping[str, Balance] = {}
         self.clock_offset_s = 0.0
+        self.account = AccountFacts(venue_facts(exchange.capabilities))
         self.balances_stale = False
         self._priced = -1
         self._learning: asyncio.Task[None] | None = None
@@ -137,6 +144,26 @@ class TraderActor:
         """Read the balances. Raises ExchangeError; the old ones stand then."""
         self.balances = await self.exchange.balances()
 
+    def overfilled(self, attempt: Attempt | Intent, report: OrderReport) -> tuple[NewEvent, ...]:
+        """Return the journal's entry if the venue traded more than was asked for, and keep it with the account."""
+        text = overfill(report, attempt.request)
+        if not text:
+            return ()
+        self.account = self.account.with_overfill(text)
+        now = self._world.clock.wall()
+        return (
+            NewEvent(
+                EventKind.FILL,
+                now,
+                f"{self.name}: {text}",
+                Level.ERROR,
+                signal_id=attempt.signal_id,
+                attempt_n=attempt.n,
+                trader=self.name,
+                code="overfill",
+            ),
+        )
+
     async def place_order(self, ticket: Ticket) -> Outcome:
         """Send the committed order, once, and commit what became of it before anything is shown or tried again.
 
@@ -178,6 +205,8 @@ class TraderActor:
             self._world.left(move.next_probe_at)
         if move.signal_step is not None:
             self._world.freed()
+        if report is not None and step is AttemptStep.CLOSE_PART and self._world.retry.child_for_rest:
+            await hand_in_rest(self._world, ticket.signal, intent, report.filled_quantity)
         return Outcome(move_to(step), error, latency)
 
     def _move(
@@ -209,7 +238,7 @@ class TraderActor:
             step,
             now,
             world.tenure.epoch,
-            (event,),
+            (event, *(self.overfilled(intent, report) if report else ())),
             venue_order_id=report.venue_order_id if report else None,
             fills=report.fills if report else (),
             error_code=_code(error) if error else None,
@@ -233,6 +262,31 @@ class TraderActor:
                 await self._world.clock.sleep(KEEP_TRYING_S)
             else:
                 return
+
+
+class RestWorld(Protocol):
+    """Where the rest of an order goes."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def freed(self) -> Callable[[], None]: ...
+
+
+async def hand_in_rest(world: RestWorld, signal: Signal, attempt: Attempt | Intent, filled: Decimal) -> None:
+    """Hand in what a venue left unfilled as a signal of its own. Safe to repeat."""
+    now = world.clock.wall()
+    rest = rest_of(signal, attempt, filled, now)
+    if rest is None:
+        return
+    [put] = await world.store.put_signals([rest])
+    text = f"the rest of {rest.quantity} goes on as signal {put.signal_id}"
+    await world.store.note([NewEvent(EventKind.SIGNAL, now, text, signal_id=signal.id, code="rest")])
+    world.freed()
 
 
 def move_to(step: AttemptStep) -> AttemptState:
@@ -260,7 +314,8 @@ def _look_at(state: AttemptState, now: datetime) -> datetime | None:
 
 def _sentence(name: str, n: int, state: AttemptState, report: OrderReport | None, error: ExecutionError | None) -> str:
     if error is not None:
-        return f"attempt {n} by {name}: {_WORDS[state]}: {error}"
+        alone = "; no other trader is used before it is proven" if state is AttemptState.UNKNOWN else ""
+        return f"attempt {n} by {name}: {_WORDS[state]}: {error}{alone}"
     assert report is not None, "no error means an answer"
     price = f" at {report.average_price}" if report.average_price is not None else ""
     return f"attempt {n} by {name}: {state} as {report.venue_order_id}, filled {report.filled_quantity} of {report.quantity}{price}"

@@ -144,7 +144,10 @@ def test_recent_orders_are_those_since_then_open_and_closed(live: Callable[[Stor
     async def story(exchange: Exchange) -> None:
         orders = [await exchange.place(an_order()), await exchange.place(an_order(price=LOW))]
         recent = await exchange.recent_orders(BEGAN - timedelta(seconds=1))
+        in_it = await exchange.recent_orders(BEGAN - timedelta(seconds=1), SYMBOL)
         assert [o.venue_order_id for o in recent] == [o.venue_order_id for o in orders]
+        assert in_it == recent
+        assert await exchange.recent_orders(BEGAN - timedelta(seconds=1), "ETH/USDT") == []
         assert await exchange.recent_orders(BEGAN + timedelta(hours=1)) == []
 
     live(story)

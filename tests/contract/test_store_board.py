@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.account import AccountFacts, ExternalOrder, Shortage, VenueFacts
 from engine.core.board import Check, EngineFacts, EngineState, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Health, Level, Severity, TraderState
 from engine.core.feeds import FeedStanding, FeedState
@@ -225,6 +226,17 @@ def test_a_full_queue_leaves_no_room_for_ended_signals() -> None:
     play(scenario())
 
 
+AN_ACCOUNT = AccountFacts(
+    venue=VenueFacts("none", "window", lookup_by_client_id=False, history_lag_s=2.5, verified=False, note="guess"),
+    audited_at=NOW,
+    audit_error="reset",
+    external=(ExternalOrder("v1", "BTC/USDT", "sell", Decimal("0.50"), Decimal(0), "open"),),
+    external_count=3,
+    shortages=(Shortage("BTC", Decimal("0.1"), Decimal("0.20")),),
+    overfills=("too much",),
+)
+
+
 @EVERY_STORE
 def test_what_watchers_say_of_a_trader_never_touches_the_operators_wish(kind: str, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
@@ -233,6 +245,7 @@ def test_what_watchers_say_of_a_trader_never_touches_the_operators_wish(kind: st
         said = TraderState(
             "north", "paper", Desired.RUN, health=Health.DOWN, health_since=NOW, health_fact="no answer",
             breaker=BreakerState.OPEN, open_until=LATER, breaker_fact="5 of 5", quarantined=True, proof_broken=True, latency_p50=0.1,
+            account=AN_ACCOUNT,
         )  # fmt: skip
         await stage.store.note_health([TraderHealth(said, (an_event("north is down", trader="north"),))])
         store = await stage.turn()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from engine.core.account import AccountFacts, Shortage
 from engine.core.alerting import Condition
 from engine.core.alerts import RULES, AlertFacts, AlertSettings, OpenCase, evaluate
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Health, Severity
@@ -109,6 +111,16 @@ def test_refused_credentials_are_told_once_a_trader() -> None:
     [condition] = _ask("auth_refused", traders=(forced,), auth_refusals=(("a", "key revoked"),))
     assert condition.text == "the venue refused the credentials of a: key revoked"
     assert [c.subject for c in _ask("auth_refused", traders=(forced,))] == ["a"]
+
+
+def test_an_account_that_holds_too_little_or_was_filled_too_much_is_told_of() -> None:
+    short = a_trader("a", account=AccountFacts(shortages=(Shortage("BTC", Decimal("0.5"), Decimal(1)),)))
+    over = a_trader("b", account=AccountFacts(overfills=("order v1 was filled 2, asked for were 1",)))
+    [differs] = _ask("position_differs", traders=(short, over))
+    assert (differs.subject, differs.text) == ("a", "a holds 0.5 BTC, the store believes 1")
+    [filled] = _ask("overfilled", traders=(short, over))
+    assert (filled.subject, filled.text) == ("b", "b: order v1 was filled 2, asked for were 1")
+    assert RULES["position_differs"].severity is RULES["overfilled"].severity is Severity.CRITICAL
 
 
 def test_a_quarantined_trader_is_told_of() -> None:

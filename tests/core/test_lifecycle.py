@@ -68,7 +68,9 @@ def test_a_final_signal_moves_only_by_an_operator_or_by_a_broken_proof() -> None
 
 
 def test_a_final_attempt_moves_only_by_a_broken_proof() -> None:
-    leaving = {(state, step) for (state, step) in ATTEMPT_LIFE if state in FINAL_ATTEMPTS}
+    leaving = {
+        (state, step) for (state, step), to in ATTEMPT_LIFE.items() if state in FINAL_ATTEMPTS and to is not state
+    }
     assert leaving == {(state, AttemptStep.BREAK_PROOF) for state in FINAL_ATTEMPTS}
     assert FINAL_ATTEMPTS.isdisjoint(LIVE_ATTEMPTS)
 

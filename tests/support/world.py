@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from engine.clock import Clock, LoopClock, SeededChance, run_on
+from engine.core.account import AccountFacts, venue_facts
 from engine.core.events import Event, Signal
 from engine.core.feeds import FeedStanding
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
@@ -145,6 +146,7 @@ class PaperDesk:
         self.name, self.exchange = name, exchange
         self.in_flight = 0
         self.clock_offset_s = 0.0
+        self.account = AccountFacts(venue_facts(exchange.capabilities))
         self.rules: Mapping[str, SymbolRules] = {}
         self.looks = 0
 

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.clock import ManualClock
+from engine.core.account import AccountFacts, ExternalOrder, Shortage, VenueFacts
 from engine.core.commands import CommandKind
 from engine.core.events import BreakerState, Desired, Health, TraderState
 from engine.core.values import Position
@@ -229,3 +230,32 @@ def test_hostile_text_is_only_text(text: str) -> None:
             assert is_clean(text_of(app))
 
     use(RecordingBridge(board=board), script, name=text)
+
+
+def test_the_account_tells_what_the_venue_promises_what_differs_and_the_orders_of_others() -> None:
+    symbols = (*HOSTILE[:1], *["BTC/USDT"] * 11)
+    external = tuple(
+        ExternalOrder(f"f{n}", symbol, "sell", Decimal("0.5"), Decimal(0), "open") for n, symbol in enumerate(symbols)
+    )
+    account = AccountFacts(
+        venue=VenueFacts("none", "window", lookup_by_client_id=True, history_lag_s=2.0, verified=False),
+        audited_at=at(4),
+        audit_error="reset",
+        external=external,
+        external_count=40,
+        shortages=(Shortage("BTC", Decimal("0.5"), Decimal(1)),),
+        overfills=("order v1 was filled 2 BTC/USDT, asked for were 1",),
+    )
+    shown = told(a_trader(account=account))["account"].plain
+    for text in (
+        "it asks a person",
+        "not verified",
+        "12:00:04 (6s ago)",
+        "holds 0.5 BTC, the store believes 1",
+        "order v1 was filled 2",
+        "reset",
+        "40 orders that are not ours",
+    ):
+        assert text in shown
+    assert is_clean(shown.replace("\n", " "))
+    assert 9 <= shown.count("(open, f") <= 10

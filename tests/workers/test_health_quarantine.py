@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,19 @@ def test_an_operator_lifts_a_quarantine_and_one_more_unknown_brings_it_back() ->
             assert not (await checker.check_trader("trader_a")).quarantined
             await world.attempt("trader_a", AttemptStep.LOSE_ANSWER)
             assert (await checker.check_trader("trader_a")).quarantined
+
+    live(story())
+
+
+def test_an_operator_who_lifts_a_quarantine_has_seen_what_was_filled_too_much() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            desk = world.desks["trader_a"]
+            checker = a_checker(world)
+            desk.account = desk.account.with_overfill("order v1 was filled 2, asked for were 1")
+            assert checker.states()["trader_a"].account.overfills
+            checker.lift("trader_a")
+            assert checker.states()["trader_a"].account == replace(desk.account, overfills=())
 
     live(story())
 

@@ -123,7 +123,9 @@ def _at(known: Sequence[float], share: float) -> float | None:
 
 
 def trader_document(trader: TraderState) -> dict[str, object]:
-    """Return a trader as an object, with whether it is available and why not."""
+    """Return a trader as an object, with whether it is available, why not, and what it does when an answer is lost."""
     facts = plain(trader)
     assert isinstance(facts, dict)
-    return {**facts, "available": trader.is_available, "why_not": trader.why_not}
+    venue = trader.account.venue
+    when_lost = venue.when_lost if venue is not None else ""
+    return {**facts, "available": trader.is_available, "why_not": trader.why_not, "when_answer_is_lost": when_lost}

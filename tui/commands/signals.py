@@ -1,4 +1,4 @@
-"""`signaldeck signal`: hand in, list, show, retry, cancel."""
+"""`signaldeck signal`: hand in, list, show, retry, cancel, and the two answers to a review."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from engine.core.errors import BadInput, CommandRefused, NotThere
 from engine.places import Named
 from tui.commands.asking import read, signal_id, wish_for_each
 from tui.commands.frame import JsonOption, command, group, say
+from tui.commands.reviewing import absent, attach
 
 if TYPE_CHECKING:
     from engine.core.board import Story
     from engine.core.events import Signal
     from engine.store.base import Reader
 
-signals = group("signal", "Hand in signals, look at them, retry or cancel them.")
+signals = group("signal", "Hand in signals, look at them, retry or cancel them, answer a review.")
 
 LIMIT_MAX: Final = 10_000
 
@@ -197,3 +198,7 @@ def cancel(named: Named, options: IdsOptions) -> None:
     from engine.core.commands import CommandKind
 
     wish_for_each(named, CommandKind.CANCEL, [signal_id(named, i) for i in options.ids], why=options.why)
+
+
+command(signals, "attach")(attach)
+command(signals, "absent")(absent)

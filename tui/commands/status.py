@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import typer
 
     from engine.core.board import ExecutionStatus
+    from engine.core.events import TraderState
     from engine.store.base import Reader
     from tui.commands.documents import Picture
 
@@ -93,9 +94,13 @@ def _print_status(picture: Picture) -> None:
 
 def doctor(named: Named, options: OnlyJson) -> None:
     """Ask every gate between a candle and a fill; exit code 1 if one says no."""
+    from tui.commands.documents import trader_document
+
     live, diagnosis = _diagnosis(named)
     if options.json:
-        print_json({"live": live, "ready": diagnosis.ready, "at": diagnosis.at, "checks": diagnosis.checks})
+        traders = [trader_document(t) for t in read(named, _traders)]
+        answer = {"live": live, "ready": diagnosis.ready, "at": diagnosis.at, "checks": diagnosis.checks}
+        print_json({**answer, "traders": traders})
     else:
         for check in diagnosis.checks:
             say(f"{'ok' if check.ok else 'NO':3} {cell(check.gate)}: {cell(check.fact)}")
@@ -104,6 +109,10 @@ def doctor(named: Named, options: OnlyJson) -> None:
         say("ready" if diagnosis.ready else "not ready")
     if not diagnosis.ready:
         leave(Exit.FAILED)
+
+
+async def _traders(reader: Reader) -> list[TraderState]:
+    return await reader.traders()
 
 
 def _diagnosis(named: Named) -> tuple[bool, ExecutionStatus]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.core.board import Story
 from engine.core.events import Event, Signal
 from engine.core.order import Attempt
+from engine.core.routing import no_fallback
 from tui.commands.frame import say
 from tui.commands.printing import cell, milliseconds, print_facts, print_table
 
@@ -22,6 +23,9 @@ def print_story(story: Story) -> None:
         say("\nATTEMPTS")
         for attempt in story.attempts:
             _print_attempt(attempt)
+        blocked = no_fallback(story.attempts)
+        if blocked:
+            say(f"   no other trader is used: {cell(blocked)}")
     if story.fills:
         say("\nFILLS")
         rows_of_fills = [(n, f.at, f.quantity, f.price, f"{f.fee} {f.fee_asset}", f.trade_id) for n, f in story.fills]

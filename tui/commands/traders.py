@@ -35,10 +35,10 @@ def list_traders(named: Named, options: OnlyJson) -> None:
         print_json({"traders": [trader_document(t) for t in found]})
         return
     print_table(
-        ["TRADER", "EXCHANGE", "AVAILABLE", "WHY NOT", "HEALTH", "BREAKER", "IN FLIGHT", "OK", "P95"],
+        ["TRADER", "EXCHANGE", "AVAILABLE", "WHY NOT", "HEALTH", "BREAKER", "IN FLIGHT", "OK", "P95", "EXTERNAL"],
         [
             (t.name, t.exchange, t.is_available, t.why_not, t.health, t.breaker, t.in_flight,
-             f"{t.successes}/{t.attempts}", milliseconds(t.latency_p95))
+             f"{t.successes}/{t.attempts}", milliseconds(t.latency_p95), t.account.external_count)
             for t in found
         ],
         nothing="no traders",

@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.events import EventKind, NewEvent
 from engine.core.lifecycle import (
     FINAL_ATTEMPTS,
+    SIGNAL_LIFE,
     SUCCESSFUL_ATTEMPTS,
     AttemptState,
     AttemptStep,
@@ -31,6 +32,8 @@ _NO_ORDER: Final = frozenset(s.value for s in (AttemptState.NOT_SENT, AttemptSta
 _PROBED: Final = frozenset({AttemptState.UNKNOWN.value, AttemptState.ACCEPTED.value})
 _UNKNOWN: Final = AttemptState.UNKNOWN.value
 _DONE: Final = SignalState.DONE.value
+_NEEDS_REVIEW: Final = SignalState.NEEDS_REVIEW.value
+_ALARMS: Final = frozenset({SignalStep.ESCALATE, SignalStep.BREAK_PROOF})
 _EVIDENCE_MAX: Final = 200
 _DISPATCHED: Final = "dispatched"
 _NO_STATES: Final = ("", "")
@@ -138,7 +141,8 @@ def _keep_what_is_told(row: AttemptRow, move: AttemptMove) -> None:
 
 def _settle(row: AttemptRow, move: AttemptMove, at: int, before: str) -> None:
     after = row.state
-    row.ended_at = at if after in _ENDED else None
+    if after != before:
+        row.ended_at = at if after in _ENDED else None
     if move.step is AttemptStep.BREAK_PROOF:
         row.broken = 1
     if after == _UNKNOWN:
@@ -214,6 +218,11 @@ def _position_text(row: AttemptRow, held: Position | None) -> str:
 def _step_its_signal(desk: Desk, row: AttemptRow, move: AttemptMove, step: SignalStep) -> None:
     signal = desk.signal(row.signal_id)
     assert signal is not None, "a signal outlives its attempts"
+    if signal.state == _NEEDS_REVIEW:
+        if step in _ALARMS or desk.has_other_live(row):
+            return  # it has its review; the order that needs it, or that is still out, decides about the signal
+        if (SignalState.NEEDS_REVIEW, step) not in SIGNAL_LIFE:
+            step = SignalStep.FAIL
     step_signal(desk, signal, step, move.signal_reason or Reason(step.value), micros(move.at))
     set_due(signal, step, None if move.due_at is None else micros(move.due_at))
     if signal.state == _DONE:

@@ -170,6 +170,12 @@ class Desk:
                 row.latency = tuple(found[28:])
         return row
 
+    def has_other_live(self, row: AttemptRow) -> bool:
+        """Say whether another attempt of the same signal is, or may be, a live order."""
+        self.flush()
+        given = (row.signal_seq, row.seq)
+        return self.connection.execute(self.query["other_live_attempt"], given).fetchone() is not None
+
     def known_trades(self, row: AttemptRow) -> set[str]:
         """Return the ids of an attempt's trades; whoever adds a trade adds its id."""
         if row.trades is None:

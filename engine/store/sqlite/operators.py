@@ -9,6 +9,7 @@ from datetime import datetime
 from engine.core.commands import Command, CommandState, NewCommand
 from engine.core.events import Alert, Desired, EventKind, NewEvent
 from engine.store.base import TraderHealth
+from engine.store.sqlite.accounts import account_text
 from engine.store.sqlite.codec import micros, micros_or_none, to_json, told, told_json
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.rows import command_of
@@ -105,7 +106,7 @@ def note_health(desk: Desk, notes: Sequence[TraderHealth]) -> None:
             ),
             *(state.breaker.value, micros_or_none(state.open_until), told(state.breaker_fact)),
             *(int(state.quarantined), int(state.proof_broken)),
-            *(state.latency_p50, state.latency_p95),
+            *(state.latency_p50, state.latency_p95, told_json(account_text(state.account))),
         )
         desk.connection.execute(desk.query["note_health"], given)
         desk.note(note.events)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from engine.core.errors import NotThere
 from engine.sqlite import ReadConnection
+from engine.store.sqlite.queries import migrations
 from engine.store.sqlite.reads import Reads
 from engine.store.sqlite.schema import refuse_newer, schema_version
 
@@ -53,5 +54,8 @@ class SqliteReader(Reads):
 
     def _check(self, connection: sqlite3.Connection) -> None:
         refuse_newer(connection, str(self.path))
-        if schema_version(connection) == 0:
+        version, known = schema_version(connection), len(migrations())
+        if 0 < version < known:
+            raise NotThere(f"{self.path} has schema {version}, this program reads {known}: start an engine on it once")
+        if version == 0:
             raise NotThere(f"{self.path} holds no store yet: start an engine there, or name another with --db")

@@ -27,6 +27,7 @@ from engine.core.feeds import FeedStanding, FeedState
 from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.order import Attempt, Fill, Latency, OrderKind, OrderRequest
 from engine.core.values import Mode, Position, Reason, Side
+from engine.store.sqlite.accounts import account_of
 from engine.store.sqlite.codec import (
     decimal_or_none,
     from_json,
@@ -178,7 +179,8 @@ def event_of(row: Row) -> Event:
 def trader_of(row: Row) -> TraderState:
     """Return a trader; its row ends with orders in flight, attempts and successes."""
     (name, exchange, _, desired, desired_by, desired_at, why, health, health_since, health_fact) = row[:10]
-    (breaker, open_until, breaker_fact, quarantined, proof_broken, p50, p95, in_flight, attempts, successes) = row[10:]
+    (breaker, open_until, breaker_fact, quarantined, proof_broken, p50, p95, account) = row[10:18]
+    in_flight, attempts, successes = row[18:]
     return TraderState(
         name=name,
         exchange=exchange,
@@ -199,6 +201,7 @@ def trader_of(row: Row) -> TraderState:
         latency_p95=p95,
         attempts=attempts,
         successes=successes,
+        account=account_of(account),
     )
 
 

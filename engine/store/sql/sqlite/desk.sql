@@ -21,6 +21,9 @@ FROM attempt WHERE client_order_id = ?
 -- name: known_trades
 SELECT trade_id FROM fill WHERE attempt_seq = ?
 
+-- name: other_live_attempt
+SELECT 1 FROM attempt WHERE signal_seq = ? AND seq <> ? AND ended_at IS NULL
+
 -- name: position
 SELECT quantity, entry_price, opened_at, opened_by FROM position WHERE trader = ? AND symbol = ?
 

@@ -36,13 +36,13 @@ ON CONFLICT (name) DO UPDATE SET desired = excluded.desired, desired_by = exclud
 
 -- name: note_health
 INSERT INTO trader (name, exchange, listed, desired, desired_by, desired_why, health, health_since, health_fact,
-  breaker, open_until, breaker_fact, quarantined, proof_broken, latency_p50, latency_p95)
-VALUES (?, ?, 1, 'run', '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  breaker, open_until, breaker_fact, quarantined, proof_broken, latency_p50, latency_p95, account)
+VALUES (?, ?, 1, 'run', '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET health = excluded.health, health_since = excluded.health_since,
   health_fact = excluded.health_fact, breaker = excluded.breaker, open_until = excluded.open_until,
   breaker_fact = excluded.breaker_fact, quarantined = excluded.quarantined,
   proof_broken = excluded.proof_broken, latency_p50 = excluded.latency_p50,
-  latency_p95 = excluded.latency_p95
+  latency_p95 = excluded.latency_p95, account = excluded.account
 
 -- name: switches
 SELECT halted, halted_by, halted_at, halted_why FROM switch
