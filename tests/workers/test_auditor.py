@@ -12,7 +12,7 @@ from engine.core.events import Level
 from engine.core.lifecycle import AttemptState
 from engine.core.order import Attempt, OrderStatus
 from engine.core.values import Balance, Side
-from tests.support.venue import Office, a_foreign_order, a_part, an_office, an_order, lost
+from tests.support.office import Office, a_foreign_order, a_part, an_office, an_order, lost
 from tests.support.world import live
 
 

@@ -13,7 +13,7 @@ from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.order import OrderReport, OrderRequest, OrderStatus
 from engine.core.values import Side
 from engine.store.base import SignalFilter
-from tests.support.venue import Office, a_part, an_office, an_order, lost
+from tests.support.office import Office, a_part, an_office, an_order, lost
 from tests.support.world import live
 
 

@@ -11,7 +11,7 @@ from engine.core.events import EventKind
 from engine.core.lifecycle import AttemptState
 from engine.core.order import OrderReport, OrderRequest, OrderStatus
 from engine.exchanges.base import Capabilities, Fence, IdScope
-from tests.support.venue import an_office, an_order, lost
+from tests.support.office import an_office, an_order, lost
 from tests.support.world import live
 
 ONCE = Capabilities(Fence.NONE, IdScope.FOREVER, lookup_by_client_id=True)
