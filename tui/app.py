@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
 from textual import events
@@ -21,14 +21,16 @@ from textual.theme import Theme
 from engine.clock import Clock, SystemClock
 from engine.core.text import clean
 from tui import crash
-from tui.bridge import Bridge
 from tui.pace import base_interval
 from tui.palette import Commands
 from tui.plain import PlainGlyphs, is_plain
 from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen, Surroundings
-from tui.themes import DEFAULT, MEANINGS, own, shipped, style_sheets
+from tui.themes import DEFAULT, MEANINGS, shipped, style_sheets
 from tui.widgets.hints import PROGRAM
+
+if TYPE_CHECKING:
+    from tui.bridge import Bridge
 
 TERMINAL_CHECK_S: Final = 3.0
 EXIT_TERMINAL_LOST: Final = 1
@@ -89,13 +91,15 @@ class SignalDeckApp(App[int]):
         self._take_themes()
 
     def _take_themes(self) -> None:
-        files = shipped()
+        palettes = shipped()
         if self.dress.themes is not None:
+            from tui.theme_files import own
+
             mine, bad = own(self.dress.themes)
-            files += mine
+            palettes += [file.theme() for file in mine]
             self.complaints += bad
-        for file in files:
-            self.register_theme(file.theme())
+        for palette in palettes:
+            self.register_theme(palette)
         if self.dress.theme in self.available_themes:
             self.theme = self.dress.theme
         else:

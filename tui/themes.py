@@ -1,23 +1,22 @@
-"""Palettes: TOML files that name depths, texts and meanings; the shipped ones, and an operator's own."""
+"""Palettes: TOML files that name depths, texts and meanings.
+
+The shipped ones are taken as they are, for they are part of the way to the first picture: the tests check them as an
+operator's own are checked when they are read, in `theme_files`.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-from textual.color import Color
 from textual.theme import Theme
 
-from engine.core.errors import ConfigError
-from engine.core.text import clean
+import themes
 
+FOLDER: Final = Path(str(themes.__file__)).parent
 DEFAULT: Final = "calm-dark"
-FILE_BYTES_MAX: Final = 65_536
-
 # What a theme of somebody else's lacks, by the name of the part of it that stands in.
 MEANINGS: Final[Mapping[str, str]] = {
     "ok": "success",
@@ -28,155 +27,53 @@ MEANINGS: Final[Mapping[str, str]] = {
     "rule": "panel",
 }
 
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+
+def theme_of(told: Mapping[str, Any]) -> Theme:
+    """Return a palette as Textual wants it; `told` is what its file says, and nothing is missing there."""
+    depth, text, meaning = told["depth"], told["text"], told["meaning"]
+    return Theme(
+        name=told["name"],
+        dark=told["dark"],
+        primary=meaning["accent"],
+        secondary=meaning["stale"],
+        accent=meaning["accent"],
+        success=meaning["ok"],
+        warning=meaning["warning"],
+        error=meaning["error"],
+        foreground=text["foreground"],
+        background=depth["background"],
+        surface=depth["surface"],
+        panel=depth["panel"],
+        variables={
+            "ok": meaning["ok"],
+            "stale": meaning["stale"],
+            "buy": meaning["buy"],
+            "sell": meaning["sell"],
+            "muted": text["muted"],
+            "rule": depth["rule"],
+            "border": meaning["accent"],
+            "border-blurred": depth["rule"],
+            "scrollbar": depth["rule"],
+            "scrollbar-background": depth["background"],
+            "scrollbar-corner-color": depth["background"],
+            "block-cursor-background": meaning["accent"],
+            "block-cursor-foreground": depth["background"],
+            "footer-key-foreground": meaning["accent"],
+            "input-selection-background": f"{meaning['accent']} 35%",
+        },
+    )
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def shipped_files() -> list[Path]:
+    """Return the palettes that come with the program, as files, in the order of their names."""
+    return sorted(FOLDER.glob("*.toml"))
 
 
-class Depth(_Part):
-    """Three greys, and the lines between things."""
-
-    background: Colour
-    surface: Colour
-    panel: Colour
-    rule: Colour
-
-
-class TextColours(_Part):
-    foreground: Colour
-    muted: Colour
-
-
-class Meaning(_Part):
-    """Colours that mean the same on every screen."""
-
-    accent: Colour
-    ok: Colour
-    warning: Colour
-    error: Colour
-    stale: Colour
-    buy: Colour
-    sell: Colour
-
-
-class ThemeFile(_Part):
-    """One palette as its file has it."""
-
-    name: Name
-    dark: bool
-    depth: Depth
-    text: TextColours
-    meaning: Meaning
-
-    def theme(self) -> Theme:
-        """Return it as Textual wants it."""
-        depth, text, meaning = self.depth, self.text, self.meaning
-        return Theme(
-            name=self.name,
-            dark=self.dark,
-            primary=meaning.accent,
-            secondary=meaning.stale,
-            accent=meaning.accent,
-            success=meaning.ok,
-            warning=meaning.warning,
-            error=meaning.error,
-            foreground=text.foreground,
-            background=depth.background,
-            surface=depth.surface,
-            panel=depth.panel,
-            variables={
-                "ok": meaning.ok,
-                "stale": meaning.stale,
-                "buy": meaning.buy,
-                "sell": meaning.sell,
-                "muted": text.muted,
-                "rule": depth.rule,
-                "border": meaning.accent,
-                "border-blurred": depth.rule,
-                "scrollbar": depth.rule,
-                "scrollbar-background": depth.background,
-                "scrollbar-corner-color": depth.background,
-                "block-cursor-background": meaning.accent,
-                "block-cursor-foreground": depth.background,
-                "footer-key-foreground": meaning.accent,
-                "input-selection-background": f"{meaning.accent} 35%",
-            },
-        )
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.2, relative luminance)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def shipped() -> list[ThemeFile]:
+def shipped() -> list[Theme]:
     """Return the palettes that come with the program, in the order of their names."""
-    folder = resources.files("themes")
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return [read(f.name, f.read_bytes()) for f in files]
-
-
-def read(source: str, raw: bytes) -> ThemeFile:
-    """Return the palette in `raw`. Raises ConfigError that names `source`, the key and the fix."""
-    if len(raw) > FILE_BYTES_MAX:
-        raise ConfigError(f"{source}: a theme has at most {FILE_BYTES_MAX} bytes, this has {len(raw)}")
-    try:
-        return ThemeFile.model_validate(tomllib.loads(raw.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
-        raise ConfigError(f"{source}: not TOML: {clean(str(wrong))}") from None
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigError(f"{source}: {clean(key, 60)}: {_fix(first['type'], first['msg'])}") from None
-
-
-def own(folder: Path) -> tuple[list[ThemeFile], list[str]]:
-    """Return an operator's palettes in `folder`, and a sentence for each file that is none."""
-    good: list[ThemeFile] = []
-    bad: list[str] = []
-    for file in _toml_files(folder):
-        try:
-            good.append(read(file.name, file.read_bytes()))
-        except ConfigError as wrong:
-            bad.append(str(wrong))
-        except OSError as wrong:
-            bad.append(f"{file.name}: {wrong.strerror}")
-    return good, bad
+    return [theme_of(tomllib.loads(file.read_text())) for file in shipped_files()]
 
 
 def style_sheets() -> list[Path]:
     """Return the style sheets that come with the program, as files."""
-    folder = Path(str(resources.files("themes")))
-    return sorted(folder.glob("*.tcss"))
-
-
-def _toml_files(folder: Path) -> Iterable[Path]:
-    try:
-        return sorted(folder.glob("*.toml"))
-    except OSError:
-        return []
-
-
-def _fix(kind: str, message: str) -> str:
-    match kind:
-        case "missing":
-            return "missing; every palette names it"
-        case "extra_forbidden":
-            return "unknown; remove it"
-        case "string_pattern_mismatch":
-            return 'colours are written "#rrggbb", names in small letters, digits and dashes'
-        case _:
-            return clean(message, 120)
-
-
-def _luminance(colour: str) -> float:
-    def linear(part: int) -> float:
-        share = part / 255
-        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = Color.parse(colour).rgb
-    return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    return sorted(FOLDER.glob("*.tcss"))

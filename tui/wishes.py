@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.screen import Screen
 
 from engine.core.commands import Command, CommandKind, CommandState
 from engine.core.errors import SignalDeckError
-from tui.bridge import Bridge
 from tui.formatting import foreign
 from tui.messages import Wish
+
+if TYPE_CHECKING:
+    from tui.bridge import Bridge
 
 # What is wished of the whole engine, by the name of the action.
 ON_ALL: Final = {

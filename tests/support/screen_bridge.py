@@ -119,8 +119,8 @@ class Showing(App[None]):
 
     def __init__(self, shown: Screen[Any], theme: str = DEFAULT) -> None:
         super().__init__()
-        for file in shipped():
-            self.register_theme(file.theme())
+        for palette in shipped():
+            self.register_theme(palette)
         self.theme = theme
         self.shown = shown
 

@@ -37,7 +37,7 @@ from tui.formatting import (
 from tui.panels.alerts import alert_entry
 from tui.panels.base import Scene
 from tui.panels.errors import error_entry
-from tui.panels.queue import queue_entries
+from tui.panels.queue import draw_queue
 from tui.panels.success import rates, scale_for, trend
 from tui.panels.traders import trader_entry
 from tui.plain import TABLE, is_plain
@@ -178,7 +178,7 @@ def test_the_markets_time_is_the_systems_unless_a_recording_plays() -> None:
 
 def test_a_queue_row_tells_who_has_it_and_why_it_waits() -> None:
     rows = (a_row(1, "waiting"), a_row(2, "failed"), a_row(3, "done"), a_row(4, "new", cancel_requested=True))
-    told = [entry.row.cells[-1].text for entry in queue_entries(rows, SCENE)]
+    told = [drawn.entry.row.cells[-1].text for drawn in draw_queue(rows, SCENE).values()]
     assert told == [
         "5 positions of 5 allowed",
         "momentum: 3 attempts, none became an order: connection refused",
@@ -196,8 +196,9 @@ def test_a_wish_without_an_answer_stands_in_place_of_the_state() -> None:
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_foreign_text_in_any_row_is_one_harmless_line(text: str) -> None:
     board = a_board()
+    signal = replace(board.queue[0], symbol=text, side=text, state=text, reason=text, trader=text)
     entries = [
-        *queue_entries([replace(board.queue[0], symbol=text, side=text, state=text, reason=text, trader=text)], SCENE),
+        draw_queue([signal], SCENE)[signal.id].entry,
         trader_entry(replace(UP, name=text, health_fact=text), SCENE),
         alert_entry(replace(board.alerts[0], text=text, subject=text), SCENE),
         error_entry(replace(board.errors[0], text=text, trader=text, code=text, signal_id=text)),

@@ -216,3 +216,35 @@ def test_only_lines_that_differ_are_painted_again() -> None:
         assert 5 in dirty
 
     drive(scene)
+
+
+def test_rows_that_come_and_go_move_the_scrollbar_without_laying_out_the_screen() -> None:
+    async def scene(app: TableApp, pilot: Pilot[None]) -> None:
+        keys = [f"k{i}" for i in range(30)]
+        app.table.set_rows(rows(keys))
+        await pilot.pause()
+        more = [f"n{i}" for i in range(12)] + keys
+        app.table.set_rows(rows(more))
+        assert not app.table._layout_required
+        assert app.table.vertical_scrollbar.window_virtual_size == 43
+        await pilot.pause()
+        await pilot.press("G")
+        await pilot.pause()
+        assert lines(app)[-1].startswith(" k29")
+        app.table.set_rows(rows(more[:14]))
+        await pilot.pause()
+        assert lines(app)[-1].startswith(" k1 "), "no room is kept for rows that went"
+
+    drive(scene)
+
+
+def test_a_scrollbar_that_comes_or_goes_gives_the_columns_their_room() -> None:
+    async def scene(app: TableApp, pilot: Pilot[None]) -> None:
+        widths = []
+        for count in (3, 30, 3):
+            app.table.set_rows(rows([f"k{i}" for i in range(count)]))
+            await pilot.pause()
+            widths.append((app.table.show_vertical_scrollbar, len(lines(app)[1])))
+        assert widths == [(False, 40), (True, 39), (False, 40)]
+
+    drive(scene)

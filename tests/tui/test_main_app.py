@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from pathlib import Path
 
 import pytest
 from textual.color import Color
 
 from engine.redaction import REDACT
+from tests.bench.terminal import Terminal
 from tests.support.boards import RecordingBridge
 from tests.support.stage import NEVER_S, Stage, StillClock, perform
 from tui.app import Dress, SignalDeckApp, crash_report
 from tui.themes import DEFAULT, shipped
 
+AFTER_THE_PICTURE = (
+    "pydantic",
+    "plotext",
+    "ccxt",
+    "aiosqlite",
+    "structlog",
+    "engine.log",
+    "engine.store",
+    "engine.wiring",
+)
 CANARY = "canary-5e1f7c90aa"
 
 
@@ -128,3 +141,30 @@ def test_the_bridge_is_opened_with_the_program_and_closed_with_it() -> None:
 
     perform(scene, bridge=bridge)
     assert not bridge.is_open
+
+
+def test_what_the_first_picture_does_not_need_is_imported_after_it(tmp_path: Path) -> None:
+    told = tmp_path / "modules"
+    program = f"""
+import json, os, pathlib, sys
+from textual.app import App
+
+def run(app):
+    from tui.panels.base import make_panels
+    make_panels()
+    pathlib.Path({str(told)!r}).write_text(json.dumps(sorted(sys.modules)))
+    os._exit(0)
+
+App.run = run  # where it would begin to draw
+sys.argv = ["signaldeck", "--db", {str(tmp_path / "x.sqlite")!r}]
+from tui.cli import main
+main()
+"""
+    terminal = Terminal([sys.executable, "-c", program], 80, 24)
+    try:
+        assert terminal.wait() == 0, bytes(terminal.output)
+    finally:
+        terminal.end()
+    loaded = set(json.loads(told.read_text()))
+    assert "tui.panels.queue" in loaded
+    assert not loaded & set(AFTER_THE_PICTURE)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import ConfigError
-from tui.themes import DEFAULT, ThemeFile, contrast, own, read, shipped, style_sheets
+from tui.theme_files import ThemeFile, contrast, own, read
+from tui.themes import DEFAULT, shipped, shipped_files, style_sheets
 
-THEMES = {theme.name: theme for theme in shipped()}
+THEMES = {theme.name: theme for theme in (read(file.name, file.read_bytes()) for file in shipped_files())}
 GOOD = Path(__file__).parents[2] / "themes" / "calm-dark.toml"
 
 
@@ -30,6 +31,10 @@ def test_every_text_can_be_read_on_every_depth(theme: ThemeFile) -> None:
 def test_no_two_meanings_have_one_colour(theme: ThemeFile) -> None:
     colours = list(theme.meaning.model_dump().values())
     assert len(set(colours)) == len(colours)
+
+
+def test_the_shipped_ones_are_taken_unchecked_and_pass_every_check() -> None:
+    assert [(theme.name, theme) for theme in shipped()] == [(name, file.theme()) for name, file in THEMES.items()]
 
 
 def test_the_default_is_shipped_and_a_light_one_too() -> None:

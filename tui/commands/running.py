@@ -98,8 +98,6 @@ def run_dashboard(planned: Run) -> int:
 
     Raises what the engine's start raises, with the terminal restored.
     """
-    from engine import log
-
     sys.setswitchinterval(SWITCH_S)
     app, engine = _make_app(planned)
     leaving = Leaving(engine.request_stop, engine.join, lambda: planned.settings.engine.drain_s)
@@ -112,13 +110,19 @@ def run_dashboard(planned: Run) -> int:
     leaving.request()
     engine.join(planned.settings.engine.drain_s + CLOSE_S + 1.0)  # the watchdog is stricter
     leaving.finish()
-    log.stop()
+    _end_log()
     if isinstance(engine.failure, SignalDeckError):
         raise engine.failure
     if engine.error:
         complain(f"the engine failed: {engine.error}")
         return Exit.FAILED
     return code
+
+
+def _end_log() -> None:
+    from engine import log  # imported by the engine's start, after the first picture
+
+    log.stop()
 
 
 def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -19,20 +19,48 @@ from tui.widgets.columns import Column
 from tui.widgets.live_table import Row
 
 SHORT_ID: Final = 6
+AGE: Final = 6  # the age's place among the cells
 CANCELLABLE: Final = frozenset(s.value for s in OPEN_SIGNALS) - {"needs_review"}
 CALM: Final = frozenset({"executing", "done"})  # nothing has to be explained
 RETRYABLE: Final = frozenset(s.value for s in RETRYABLE_SIGNALS)
 
 
-def queue_entries(rows: Sequence[SignalRow], scene: Scene) -> list[Entry]:
-    """Return the queue's rows. The age of an ended signal is the time since its end, of any other since its receipt."""
+class Drawn(NamedTuple):
+    """A row as it was drawn last, and what it was drawn from."""
+
+    row: SignalRow
+    quantity: str
+    doing: str | None
+    age: Cell
+    entry: Entry
+
+
+def draw_queue(rows: Sequence[SignalRow], scene: Scene, before: Mapping[str, Drawn] | None = None) -> dict[str, Drawn]:
+    """Return the queue's rows by their ids, those of `before` again as far as they say the same.
+
+    The age of an ended signal is the time since its end, of any other since its receipt.
+    """
+    known = before or {}
     quantities = aligned([row.quantity for row in rows])
-    return [_entry(row, quantity, scene) for row, quantity in zip(rows, quantities, strict=True)]
+    return {
+        row.id: _drawn(row, quantity, scene, known.get(row.id)) for row, quantity in zip(rows, quantities, strict=True)
+    }
 
 
-def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
-    sign = signal_sign(row.state)
+def _drawn(row: SignalRow, quantity: str, scene: Scene, before: Drawn | None) -> Drawn:
     doing = scene.pending.get(row.id)
+    told = Cell(age((scene.now - (row.ended_at or row.received_at)).total_seconds()), "$muted")
+    if before is None or before.row != row or before.quantity != quantity or before.doing != doing:
+        return Drawn(row, quantity, doing, told, _entry(row, quantity, doing, told))
+    if before.age == told:
+        return before
+    drawn = before.entry.row  # every second most rows grow older, and nothing else
+    cells = (*drawn.cells[:AGE], told, *drawn.cells[AGE + 1 :])
+    return Drawn(row, quantity, doing, told, Entry(drawn._replace(cells=cells), before.entry.facts))
+
+
+def _entry(row: SignalRow, quantity: str, doing: str | None, told: Cell) -> Entry:
+    sign = signal_sign(row.state)
     symbol, reason, trader = foreign(row.symbol, 24), foreign(row.reason), foreign(row.trader, 40)
     tries = Cell(str(row.attempts), "$muted" if row.attempts < 2 else "$warning")
     cells = (
@@ -42,7 +70,7 @@ def _entry(row: SignalRow, quantity: str, scene: Scene) -> Entry:
         Cell(quantity),
         Cell(f"… {doing}", "$accent") if doing else sign.cell,
         tries,
-        Cell(age((scene.now - (row.ended_at or row.received_at)).total_seconds()), "$muted"),
+        told,
         Cell(duration(row.latency_s) if row.latency_s is not None else ""),
         Cell(f"{row.confidence:.2f}", "$muted"),
         Cell(foreign(row.source, 40), "$muted"),
@@ -98,8 +126,13 @@ class QueuePanel(TablePanel):
         Binding("X", "cancel", "Cancel", id="queue.cancel", group=ACTS, tooltip="Withdraw a signal"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: dict[str, Drawn] = {}
+
     def entries(self, scene: Scene) -> list[Entry]:
-        return queue_entries(scene.board.queue, scene)
+        self._drawn = draw_queue(scene.board.queue, scene, self._drawn)
+        return [drawn.entry for drawn in self._drawn.values()]
 
     def counts(self, scene: Scene) -> Content:
         head = scene.board.headline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from textual.content import Content
@@ -47,6 +48,11 @@ def scale_for(values: Sequence[float | None]) -> Scale:
     return Scale(low, 1.0, ((low, f"{low:.0%}"), middle, (THRESHOLD, "90%"), (1.0, "100%")), THRESHOLD)
 
 
+@lru_cache(maxsize=8)  # asked for every second, and the minutes seldom say anything else than a second before
+def _picture(values: tuple[float | None, ...], size: Size) -> Content:
+    return chart(values, size, scale=scale_for(values), along=(f"{len(values)} min ago", "now"))
+
+
 def trend(values: Sequence[float | None]) -> Cell:
     """Return whether the newest minute was better than the ones before it."""
     known = [v for v in values if v is not None]
@@ -84,9 +90,7 @@ class SuccessPanel(Panel):
             return  # a picture a second is enough
         self._drawn = wanted
         facts = Content("\n").join(line.truncate(width, ellipsis=True) for line in self._facts(scene))
-        values = rates(scene.board.minutes, scene.now)
-        along = (f"{len(values)} min ago", "now")
-        picture = chart(values, Size(width, height - FACT_LINES), scale=scale_for(values), along=along)
+        picture = _picture(tuple(rates(scene.board.minutes, scene.now)), Size(width, height - FACT_LINES))
         self.query_one(ChartView).update(Content("\n").join([facts, picture]), layout=False)
 
     def brief(self, scene: Scene, width: int) -> Content:

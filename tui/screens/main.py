@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,7 +17,6 @@ from engine.clock import Clock, SystemClock
 from engine.core.board import Board, EngineState
 from engine.core.events import Desired
 from tui.banner import Banner
-from tui.bridge import Bridge
 from tui.deck import STACK_MIN, Arrangement, Deck, arrangement_for
 from tui.formatting import foreign, market_now
 from tui.messages import Chosen, Kind, Opened, Stirred, Wished
@@ -28,6 +27,9 @@ from tui.widgets.cells import Cell
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.hints import PROGRAM, Hints
 from tui.wishes import ON_ALL, Wishes
+
+if TYPE_CHECKING:
+    from tui.bridge import Bridge
 
 VIEW: Final = Binding.Group("View")
 ALL: Final = Binding.Group("Everything")
@@ -187,7 +189,6 @@ class MainScreen(Screen[None]):
         note.update(
             Content(f"The panels need {STACK_MIN.width}x{STACK_MIN.height}; this is {size.width}x{size.height}.")
         )
-        self.set_class(arrangement is Arrangement.COLUMNS, "-columns")
 
     def _focus_chosen(self) -> None:
         if self.deck.view.arrangement is not Arrangement.NONE:

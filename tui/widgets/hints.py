@@ -67,14 +67,20 @@ class Hints(Widget):
 
     DEFAULT_CSS = "Hints { height: 1; dock: bottom; }"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: list[Hint] | None = None
+
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
 
     def _changed(self, _screen: Screen[object]) -> None:
-        self.refresh()
+        if hints_of(self.screen) != self._drawn:  # they are asked for at every tick, and seldom answer otherwise
+            self.refresh()
 
     def render(self) -> RenderResult:
-        return line(hints_of(self.screen), self.size.width)
+        self._drawn = hints_of(self.screen)
+        return line(self._drawn, self.size.width)
 
 
 def _is_on(active: ActiveBinding) -> bool:

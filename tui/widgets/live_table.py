@@ -105,6 +105,7 @@ class LiveTable(ScrollView, can_focus=True):
         self._width = -1
         self._layout: list[tuple[int, int]] = []
         self._styles_by_name: dict[str, Style] = {}
+        self._bases: dict[tuple[str, bool, bool], Style] = {}
         self._strips: LRUCache[tuple[Row, bool, bool], Strip] = LRUCache(512)
 
     @property
@@ -134,8 +135,9 @@ class LiveTable(ScrollView, can_focus=True):
         assert len(self._places) == len(after), "two rows have the same key"
         moved_by = self._place_cursor()
         if len(before) != len(after):
-            self.virtual_size = Size(self.size.width, len(after) + HEADER)
-            self._refresh_scrollbars()
+            size = Size(self.size.width, len(after) + HEADER)
+            self.set_reactive(LiveTable.virtual_size, size)  # assigned, it would have the whole screen laid out again
+            self._scroll_update(size)  # the scrollbar alone depends on it
         if not self._follow_cursor(moved_by):
             self._paint_changes(before, after)
 
@@ -180,14 +182,17 @@ class LiveTable(ScrollView, can_focus=True):
             self.refresh()
             return
         top = self.scroll_offset.y
+        changed = [self._cursor]
         for at in range(top, top + self._lines):
             old = before[at] if at < len(before) else None
             if old is not (new := after[at] if at < len(after) else None) and old != new:
-                self._paint(at)
-        self._paint(self._cursor)
+                changed.append(at)
+        self._paint(*changed)
 
-    def _paint(self, at: int) -> None:
-        self.refresh(Region(0, at - self.scroll_offset.y + HEADER, self.size.width, 1))
+    def _paint(self, *places: int) -> None:
+        """Have these rows painted again; all at once, since Textual measures the widget anew for each call."""
+        first, width = HEADER - self.scroll_offset.y, self.size.width
+        self.refresh(*(Region(0, first + at, width, 1) for at in places))
 
     @property
     def _lines(self) -> int:
@@ -198,8 +203,7 @@ class LiveTable(ScrollView, can_focus=True):
             return
         at = min(max(at, 0), len(self._rows) - 1)
         was, self._cursor, self._cursor_key = self._cursor, at, self._rows[at].key
-        self._paint(was)
-        self._paint(at)
+        self._paint(was, at)
         top = self.scroll_offset.y
         wanted = min(max(top, at - self._lines + 1), at)
         if wanted != top:
@@ -241,6 +245,7 @@ class LiveTable(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
+        self._bases.clear()
         self._styles_by_name.clear()
 
     def render_line(self, y: int) -> Strip:
@@ -270,14 +275,19 @@ class LiveTable(ScrollView, can_focus=True):
         cache_key = (row, under_cursor, striped)
         strip = self._strips.get(cache_key)
         if strip is None:
-            strip = self._strips[cache_key] = self._draw(row, self._base(row, under_cursor, striped=striped))
+            strip = self._strips[cache_key] = self._draw(row, self._base((row.style, under_cursor, striped)))
         return strip
 
-    def _base(self, row: Row, under_cursor: object, *, striped: bool) -> Style:
-        style = self.rich_style + self._style(row.style)
-        if under_cursor:
-            return style + self.get_component_rich_style("live-table--cursor", partial=False)
-        return style + self.get_component_rich_style("live-table--zebra", partial=False) if striped else style
+    def _base(self, kind: tuple[str, bool, bool]) -> Style:
+        base = self._bases.get(kind)
+        if base is None:
+            name, under_cursor, striped = kind
+            base = self.rich_style + self._style(name)
+            if under_cursor or striped:
+                part = "live-table--cursor" if under_cursor else "live-table--zebra"
+                base += self.get_component_rich_style(part, partial=False)
+            self._bases[kind] = base
+        return base
 
     def _draw(self, row: Row, base: Style) -> Strip:
         segments = [
