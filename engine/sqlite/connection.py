@@ -25,6 +25,8 @@ _WRITER_PRAGMAS: Final[tuple[tuple[str, str, object], ...]] = (
     ("checkpoint_fullfsync", "ON", 1),
     # Larger than usual: with large batches each checkpoint rewrites the same hot pages, and flushes twice.
     ("wal_autocheckpoint", "4000", 4000),
+    # KiB. A batch touches pages all over the indexes: with the usual 2 MiB it reads back what it has just let go.
+    ("cache_size", "-16384", -16_384),
     ("journal_size_limit", "67108864", 67_108_864),
     ("mmap_size", "0", 0),
     ("trusted_schema", "OFF", 0),

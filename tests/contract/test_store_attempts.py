@@ -8,16 +8,26 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.core.errors import StoreError, StoreLocked
 from engine.core.events import EventKind
-from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
-from engine.core.order import Latency
+from engine.core.lifecycle import (
+    ATTEMPT_LIFE,
+    FINAL_ATTEMPTS,
+    AttemptState,
+    AttemptStep,
+    SignalState,
+    SignalStep,
+)
+from engine.core.order import Attempt, Latency
 from engine.core.values import Reason, Side
-from engine.store.base import Applied, Probe
+from engine.sqlite import MEMORY
+from engine.store.base import Applied, AttemptMove, Probe
 from tests.support.builders import NOW, a_fill, a_request, a_signal, an_attempt_move, an_event, an_intent
 from tests.support.store import EVERY_STORE, Stage, a_store, an_open_store, on_stage, play
 
@@ -58,6 +68,66 @@ def test_fields_that_a_move_leaves_out_stay_as_they_are(kind: str, tmp_path: Pat
         assert attempt.evidence == ("found",)
 
     on_stage(kind, tmp_path, scenario)
+
+
+WAY_TO = {
+    AttemptState.INTENT: (),
+    AttemptState.ACCEPTED: (AttemptStep.ACKNOWLEDGE,),
+    AttemptState.UNKNOWN: (AttemptStep.LOSE_ANSWER,),
+    AttemptState.REVIEW: (AttemptStep.ACKNOWLEDGE, AttemptStep.ESCALATE),
+    AttemptState.NOT_SENT: (AttemptStep.STAY,),
+    AttemptState.REJECTED: (AttemptStep.REFUSE,),
+    AttemptState.ABSENT: (AttemptStep.LOSE_ANSWER, AttemptStep.PROVE_ABSENT),
+    AttemptState.CANCELED: (AttemptStep.ACKNOWLEDGE, AttemptStep.CLOSE_EMPTY),
+    AttemptState.FILLED: (AttemptStep.FILL,),
+    AttemptState.PARTIAL_CLOSED: (AttemptStep.CLOSE_PART,),
+}
+SAYS: dict[str, dict[str, Any]] = {
+    "an answer": {"venue_order_id": "v1", "answered_at": LATER, "latency": Latency(0.1, 0.2, 0.3, 0.4)},
+    "an error": {"error_code": "odd", "error_text": "odd things happen", "sent_at": NOW},
+    "a trade": {"fills": (a_fill(),)},
+    "evidence": {"evidence": "seen"},
+    "a probe": {"next_probe_at": LATER},
+}
+
+
+def _after(before: Attempt, move: AttemptMove, state: AttemptState) -> Attempt:
+    kept = ("venue_order_id", "error_code", "error_text", "sent_at", "answered_at", "latency")
+    told = {name: getattr(move, name) for name in kept if getattr(move, name) is not None}
+    if move.fills:
+        told |= {"filled_quantity": Decimal("0.001"), "average_price": Decimal(50_000), "fee": Decimal("0.05")}
+    is_unknown, is_probed = state is AttemptState.UNKNOWN, state in (AttemptState.UNKNOWN, AttemptState.ACCEPTED)
+    probe = move.next_probe_at or (move.at if is_unknown else before.next_probe_at)
+    return replace(
+        before,
+        state=state,
+        ended_at=move.at if state in FINAL_ATTEMPTS else None,
+        unknown_since=move.at if is_unknown else None,
+        next_probe_at=probe if is_probed else None,
+        evidence=(*before.evidence, *(() if move.evidence is None else (move.evidence,))),
+        **told,
+    )
+
+
+@pytest.mark.parametrize("before", AttemptState)
+def test_what_a_step_says_is_kept_and_all_else_stays(before: AttemptState) -> None:
+    async def one(stage: Stage, step: AttemptStep, after: AttemptState, said: dict[str, Any]) -> None:
+        intent = await stage.commit(a_signal())
+        for earlier in WAY_TO[before]:
+            await stage.step(intent, earlier)
+        was = await stage.attempt(intent)
+        move = an_attempt_move(intent.request, before, step, **said)
+        assert await stage.store.move_attempts([move]) == [Applied.APPLIED]
+        assert await stage.attempt(intent) == _after(was, move, after), (step, said)
+
+    async def scenario() -> None:
+        async with Stage(Path(MEMORY), inline=True, reopens=False) as stage:
+            for (state, step), after in ATTEMPT_LIFE.items():
+                for size in range(len(SAYS) + 1) if state is before else ():
+                    for parts in combinations(SAYS, size):
+                        await one(stage, step, after, {k: v for part in parts for k, v in SAYS[part].items()})
+
+    play(scenario())
 
 
 @EVERY_STORE

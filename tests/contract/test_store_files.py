@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import sqlite3
@@ -183,6 +184,23 @@ def _cut(path: Path) -> None:
 def test_damage_is_found_at_the_start(deck: Path, damage: Callable[[Path], None]) -> None:
     damage(deck)
     _refused(deck, StoreBroken, "damaged", "backup")
+
+
+def test_whoever_reads_json_can_follow_the_chain(deck: Path) -> None:
+    async def scenario() -> None:
+        async with an_open_store(deck) as store:
+            await store.note(
+                [an_event(text, detail={"said": text}) for text in ("naïve “€”", 'a "\\" b', "\t\n\x00\x7f", "😀")]
+            )
+
+    play(scenario())
+    with closing(sqlite3.connect(deck)) as connection:
+        rows = connection.execute(named_queries()["chain"], (0, 1_000)).fetchall()
+    before = bytes(32)
+    for *columns, kept in rows:
+        said = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
+        before = hashlib.sha256(before + said.encode()).digest()
+        assert kept == before, said
 
 
 def test_a_changed_journal_row_is_named(deck: Path) -> None:

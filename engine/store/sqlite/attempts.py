@@ -22,7 +22,8 @@ from engine.core.values import Position, Reason, Side
 from engine.store.base import Applied, AttemptMove, Intent, Probe
 from engine.store.sqlite.codec import from_json, micros, text_or_none, to_json, told
 from engine.store.sqlite.counts import Figure
-from engine.store.sqlite.desk import AttemptRow, Desk, SignalRow
+from engine.store.sqlite.desk import Desk
+from engine.store.sqlite.pending import AttemptRow, Extent, SignalRow
 from engine.store.sqlite.signals import set_due, step_signal
 
 _DUE: Final = frozenset({SignalState.NEW.value, SignalState.WAITING.value})
@@ -108,7 +109,7 @@ def _move(desk: Desk, move: AttemptMove) -> Applied:
         return Applied.STALE
     at, before = micros(move.at), row.state
     after = advance_attempt(move.state, move.step).value
-    desk.change_attempt(row, stays=after == before and move.next_probe_at is None)
+    desk.change_attempt(row, _extent(row, move, after))
     row.state, row.epoch = after, desk.epoch
     _keep_what_is_told(row, move)
     _settle(row, move, at, before)
@@ -120,6 +121,25 @@ def _move(desk: Desk, move: AttemptMove) -> Applied:
     if move.signal_step is not None:
         _step_its_signal(desk, row, move, move.signal_step)
     return Applied.APPLIED
+
+
+def _extent(row: AttemptRow, move: AttemptMove, after: str) -> Extent:
+    before = row.state
+    if before == _UNKNOWN or after == _UNKNOWN or move.step is AttemptStep.BREAK_PROOF:
+        return Extent.ALL
+    if _tells(row, move):
+        is_answer = not (move.fills or move.evidence or before in _ENDED or after in _ENDED)
+        return Extent.ANSWER if is_answer else Extent.ALL
+    if after == before and move.next_probe_at is None:
+        return Extent.TRADES
+    return Extent.END if after in _ENDED else Extent.ALL
+
+
+def _tells(row: AttemptRow, move: AttemptMove) -> bool:
+    if move.venue_order_id is not None and move.venue_order_id != row.venue_order_id:
+        return True
+    told = (move.error_code, move.error_text, move.sent_at, move.answered_at, move.latency)
+    return any(value is not None for value in told)
 
 
 def _keep_what_is_told(row: AttemptRow, move: AttemptMove) -> None:
@@ -236,7 +256,7 @@ def note_probes(desk: Desk, probes: Sequence[Probe]) -> None:
         row = desk.attempt(probe.client_order_id)
         if row is None or row.state not in _PROBED:
             continue
-        desk.change_attempt(row)
+        desk.change_attempt(row, Extent.ALL)
         row.probes += 1
         row.next_probe_at = micros(probe.next_probe_at)
         row.evidence = _with_evidence(row.evidence, probe.evidence)

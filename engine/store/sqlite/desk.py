@@ -9,89 +9,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from engine.core.errors import BadInput, StoreLocked
+from engine.core.errors import StoreLocked
 from engine.core.events import NewEvent
 from engine.core.values import Position
-from engine.store.sqlite.codec import micros, moment
+from engine.store.sqlite.codec import moment
 from engine.store.sqlite.counts import Counts
 from engine.store.sqlite.journal import Journal
+from engine.store.sqlite.pending import AttemptRow, Extent, Pending, SignalRow
 from engine.store.sqlite.queries import named_queries
 
 T = TypeVar("T")
 _ROWS_KEPT: Final = 20_000
-_NOTHING: Final = Decimal(0)
-
-
-@dataclass(slots=True)
-class SignalRow:
-    """What may change of a signal, and what its changes need to know."""
-
-    seq: int
-    id: str
-    state: str
-    version: int
-    attempts: int
-    due_at: int
-    expires_at: int
-    ended_at: int | None
-    reason_code: str
-    reason_text: str
-    trader: str | None
-    cancel_requested: int
-
-
-@dataclass(slots=True)
-class AttemptRow:
-    """What may change of an attempt, and what its changes need to know."""
-
-    seq: int
-    signal_seq: int
-    signal_id: str
-    n: int
-    client_order_id: str
-    trader: str
-    symbol: str
-    side: str
-    reduces: int
-    intent_at: int
-    state: str
-    epoch: int
-    ended_at: int | None = None
-    unknown_since: int | None = None
-    next_probe_at: int | None = None
-    venue_order_id: str | None = None
-    error_code: str | None = None
-    error_text: str | None = None
-    sent_at: int | None = None
-    answered_at: int | None = None
-    probes: int = 0
-    evidence: str = "[]"
-    tally: str = ""  # how it was counted: as a success, as a failure, or not yet
-    broken: int = 0  # an order appeared after its end was proven
-    average_price: str | None = None
-    filled_quantity: Decimal = _NOTHING
-    filled_cost: Decimal = _NOTHING
-    fee: Decimal = _NOTHING
-    latency: tuple[float | None, ...] = (None,) * 5
-    trades: set[str] | None = None  # trade ids that are known; None: not read yet
-
-
-@dataclass(slots=True)
-class _Pending:
-    signals: list[tuple[Any, ...]] = field(default_factory=list)
-    keys: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
-    attempts: list[tuple[Any, ...]] = field(default_factory=list)
-    fills: list[tuple[Any, ...]] = field(default_factory=list)
-    changed_signals: dict[int, SignalRow] = field(default_factory=dict)
-    dispatched_signals: dict[int, SignalRow] = field(default_factory=dict)
-    changed_attempts: dict[int, AttemptRow] = field(default_factory=dict)
-    touched_attempts: dict[int, AttemptRow] = field(default_factory=dict)
-    positions: dict[tuple[str, str], Position | None] = field(default_factory=dict)
 
 
 class Desk:
@@ -110,7 +42,7 @@ class Desk:
         self._attempts: dict[str, AttemptRow] = {}
         self._positions: dict[tuple[str, str], Position | None] = {}
         self._held_back: tuple[bool, frozenset[str]] | None = None
-        self._pending = _Pending()
+        self._pending = Pending()
 
     # The ledger's part: see engine.sqlite.Ledger.
 
@@ -254,16 +186,14 @@ class Desk:
             pending = self._pending
         (pending.dispatched_signals if dispatched else pending.changed_signals)[row.seq] = row
 
-    def change_attempt(self, row: AttemptRow, *, stays: bool = False) -> None:
-        """Note that `row` is about to change; `stays` says that its state and its next probe do not.
+    def change_attempt(self, row: AttemptRow, extent: Extent) -> None:
+        """Note that `row` is about to change, and how much of it.
 
         A row that changes twice in one batch is written twice: the database sees every move.
         """
-        pending = self._pending
-        if row.seq in pending.changed_attempts or row.seq in pending.touched_attempts:
+        if row.seq in self._pending.changed_attempts:
             self.flush()
-            pending = self._pending
-        (pending.touched_attempts if stays else pending.changed_attempts)[row.seq] = row
+        self._pending.changed_attempts[row.seq] = (extent, row)
 
     def note(self, events: Iterable[NewEvent]) -> None:
         """Write events that name their signal by its id alone."""
@@ -273,58 +203,20 @@ class Desk:
 
     def flush(self) -> None:
         """Write the rows that were added and changed. What changes of them after this must be noted anew."""
-        pending, self._pending = self._pending, _Pending()
-        many, query = self.connection.executemany, self.query
-        try:
-            if pending.signals:
-                many(query["insert_signal"], pending.signals)
-        except sqlite3.IntegrityError as error:
-            if "signal.id" in str(error):
-                raise BadInput(
-                    "signal_id", "another signal has this id", "give each signal an id of its own"
-                ) from error
-            raise
-        if pending.changed_attempts:
-            many(query["update_attempt"], [_attempt_columns(row) for row in pending.changed_attempts.values()])
-        if pending.touched_attempts:
-            many(query["touch_attempt"], [_touch_columns(row) for row in pending.touched_attempts.values()])
-        if pending.attempts:
-            many(query["insert_attempt"], pending.attempts)
-        if pending.fills:
-            many(query["insert_fill"], pending.fills)
-        if pending.dispatched_signals:
-            many(query["dispatch_signal"], [_dispatch_columns(row) for row in pending.dispatched_signals.values()])
-        if pending.changed_signals:
-            many(query["update_signal"], [_signal_columns(row) for row in pending.changed_signals.values()])
-            self._let_go_ended(pending)
-        if pending.positions:
-            self._write_positions(pending.positions)
-
-    def _let_go_ended(self, pending: _Pending) -> None:
+        pending, self._pending = self._pending, Pending()
+        pending.write(self.connection)
         for signal in pending.changed_signals.values():
             if signal.ended_at is not None:
                 self._signals.pop(signal.id, None)
-        for attempt in pending.changed_attempts.values():
+        for _, attempt in pending.changed_attempts.values():
             if attempt.ended_at is not None:
                 self._attempts.pop(attempt.client_order_id, None)
-
-    def _write_positions(self, positions: dict[tuple[str, str], Position | None]) -> None:
-        held = [
-            (*key, str(p.quantity), str(p.entry_price), micros(p.opened_at), p.opened_by)
-            for key, p in positions.items()
-            if p is not None
-        ]
-        gone = [key for key, p in positions.items() if p is None]
-        if held:
-            self.connection.executemany(self.query["keep_position"], held)
-        if gone:
-            self.connection.executemany(self.query["drop_position"], gone)
 
     def _drop(self) -> None:
         self._stale = True
         self._signals, self._attempts, self._positions = {}, {}, {}
         self._held_back = None
-        self._pending = _Pending()
+        self._pending = Pending()
         self.counts.forget()
 
     def _run(self, operation: Callable[[Desk], T], connection: sqlite3.Connection) -> T:
@@ -338,49 +230,3 @@ class Desk:
         self._has_seen_keys = bool(tombs)
         self.journal.resume(connection, self.epoch)
         self._stale = False
-
-
-def _signal_columns(row: SignalRow) -> tuple[Any, ...]:
-    return (
-        row.state,
-        row.version,
-        row.due_at,
-        row.expires_at,
-        row.ended_at,
-        row.reason_code,
-        row.reason_text,
-        row.cancel_requested,
-        row.seq,
-    )
-
-
-def _dispatch_columns(row: SignalRow) -> tuple[Any, ...]:
-    return (row.state, row.version, row.attempts, row.reason_code, row.reason_text, row.trader, row.seq)
-
-
-def _plain_columns(row: AttemptRow) -> tuple[Any, ...]:
-    return (
-        row.epoch,
-        row.venue_order_id,
-        row.error_code,
-        row.error_text,
-        row.sent_at,
-        row.answered_at,
-        row.probes,
-        row.evidence,
-        row.tally,
-        row.average_price,
-        str(row.filled_quantity),
-        str(row.filled_cost),
-        str(row.fee),
-        *row.latency,
-    )
-
-
-def _attempt_columns(row: AttemptRow) -> tuple[Any, ...]:
-    state = (row.state, row.ended_at, row.unknown_since, row.next_probe_at, row.broken, row.seq)
-    return _plain_columns(row) + state
-
-
-def _touch_columns(row: AttemptRow) -> tuple[Any, ...]:
-    return (*_plain_columns(row), row.seq)

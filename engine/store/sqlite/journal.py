@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
+
+from orjson import dumps
 
 from engine.core.events import NewEvent
 from engine.store.sqlite.codec import detail_text, micros, told, told_json
-from engine.store.sqlite.queries import named_queries
+from engine.store.sqlite.queries import insert_rows, named_queries
 
 # The columns that the hash covers, in the order of the row.
 CHAINED: Final = (
@@ -20,8 +22,11 @@ About: TypeAlias = tuple[str | None, int | None, int | None, str | None]  # sign
 
 
 def chained_hash(before: bytes, row: Sequence[Any]) -> bytes:
-    """Return the hash of a row: SHA-256 of the previous row's hash and this row's columns, as `CHAINED` orders them."""
-    return hashlib.sha256(before + ascii(tuple(row)).encode()).digest()
+    """Return the hash of a row: SHA-256 of the previous row's hash and this row's columns, as `CHAINED` orders them.
+
+    The columns stand as one JSON array in UTF-8 without spaces, so that anything that reads JSON can follow the chain.
+    """
+    return sha256(before + dumps(tuple(row))).digest()
 
 
 def first_bad_row(rows: Iterator[Sequence[Any]], floor_seq: int, floor_hash: bytes) -> int | None:
@@ -44,7 +49,6 @@ class Journal:
         self._rows: list[Row] = []
         self._seq, self._hash = 0, b""
         self._epoch = 0
-        self._insert = named_queries()["insert_event"]
 
     @property
     def last_seq(self) -> int:
@@ -83,11 +87,14 @@ class Journal:
     ) -> None:
         """Note an event; `change` is its code and the states it moved from and to."""
         self._seq = seq = self._seq + 1
-        row = (seq, kind, at, level, told(text), *about, *change, told_json(detail), self._epoch)
-        self._hash = chained = chained_hash(self._hash, row)
-        self._rows.append((*row, chained))
+        self._rows.append((seq, kind, at, level, told(text), *about, *change, told_json(detail), self._epoch))
 
     def flush(self, connection: sqlite3.Connection) -> None:
-        if self._rows:
-            connection.executemany(self._insert, self._rows)
-            self._rows = []
+        """Chain and write what was noted."""
+        rows, self._rows = self._rows, []
+        before, chained = self._hash, []
+        for row in rows:
+            before = sha256(before + dumps(row)).digest()  # as `chained_hash` has it; a call for each row would tell
+            chained.append((*row, before))
+        self._hash = before
+        insert_rows(connection, "insert_event", chained)

@@ -12,7 +12,8 @@ from engine.core.values import NewSignal, Reason
 from engine.store.base import Applied, Put, PutOutcome, SignalMove
 from engine.store.sqlite.codec import micros, payload_hash, text_or_none, told, told_json, votes_text
 from engine.store.sqlite.counts import Figure
-from engine.store.sqlite.desk import Desk, SignalRow
+from engine.store.sqlite.desk import Desk
+from engine.store.sqlite.pending import SignalRow
 
 _NEEDS_DUE: Final = frozenset({SignalStep.POSTPONE, SignalStep.REQUEUE, SignalStep.RETRY})
 _ENDED: Final = frozenset(state.value for state in FINAL_SIGNALS)

@@ -156,7 +156,8 @@ CREATE TABLE position (
   PRIMARY KEY (trader, symbol)
 ) STRICT, WITHOUT ROWID;
 
--- The journal. `hash` chains each row to the one before it; see engine/store/sqlite/journal.py for what it covers.
+-- The journal. `hash` chains each row to the one before it: SHA-256 of that hash and of this row as JSON; see
+-- engine/store/sqlite/journal.py.
 CREATE TABLE event (
   seq INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,

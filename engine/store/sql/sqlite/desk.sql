@@ -1,4 +1,5 @@
--- What the writer reads and writes of the rows that it works on. Plain placeholders: these run by the thousand.
+-- What the writer reads and writes of the rows that it works on. Plain placeholders: these run by the thousand. OR FAIL:
+-- the writer itself undoes what a refused statement leaves, so that SQLite need not keep a copy of each page for that.
 
 -- name: owner
 SELECT epoch FROM writer
@@ -44,42 +45,53 @@ SELECT id FROM signal INDEXED BY signal_open
 WHERE symbol = ? AND source = ? AND ended_at IS NULL AND (state = 'new' OR state = 'waiting') ORDER BY seq
 
 -- name: insert_signal
-INSERT INTO signal (seq, id, source, key, symbol, side, state, version, attempts, reduces, due_at, expires_at,
+INSERT OR FAIL INTO signal (seq, id, source, key, symbol, side, state, version, attempts, reduces, due_at, expires_at,
   received_at, reason_code, reason_text, cancel_requested, confidence, quantity, price, note, votes, preferred_trader,
   reference_price, parent_id, payload)
 VALUES (?, ?, ?, ?, ?, ?, 'new', 1, 0, ?, ?, ?, ?, '', '', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: dispatch_signal
 -- It was open and stays open: the columns that other indexes rest on are left alone.
-UPDATE signal SET state = ?, version = ?, attempts = ?, reason_code = ?, reason_text = ?, trader = ? WHERE seq = ?
+UPDATE OR FAIL signal SET state = ?, version = ?, attempts = ?, reason_code = ?, reason_text = ?, trader = ? WHERE seq = ?
 
 -- name: update_signal
-UPDATE signal SET state = ?, version = ?, due_at = ?, expires_at = ?, ended_at = ?, reason_code = ?, reason_text = ?,
+UPDATE OR FAIL signal SET state = ?, version = ?, due_at = ?, expires_at = ?, ended_at = ?, reason_code = ?, reason_text = ?,
   cancel_requested = ?
 WHERE seq = ?
 
 -- name: insert_attempt
-INSERT INTO attempt (seq, signal_seq, signal_id, n, client_order_id, trader, state, epoch, intent_at, symbol, side,
+INSERT OR FAIL INTO attempt (seq, signal_seq, signal_id, n, client_order_id, trader, state, epoch, intent_at, symbol, side,
   quantity, kind, send_by, price, reduces, reference_price, slippage_max, filled_quantity, filled_cost, fee, probes,
   evidence, waiting_s, gating_s, submitting_s, acknowledged_s, filled_s, tally, broken)
 VALUES (?, ?, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', '0', '0', 0, '[]', ?, ?, ?, ?, ?, '', 0)
 
 -- name: update_attempt
-UPDATE attempt SET epoch = ?, venue_order_id = ?, error_code = ?, error_text = ?, sent_at = ?, answered_at = ?,
-  probes = ?, evidence = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?, waiting_s = ?, gating_s = ?,
-  submitting_s = ?, acknowledged_s = ?, filled_s = ?, state = ?, ended_at = ?, unknown_since = ?, next_probe_at = ?,
-  broken = ?
+UPDATE OR FAIL attempt SET epoch = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?,
+  evidence = ?, venue_order_id = ?, error_code = ?, error_text = ?, sent_at = ?, answered_at = ?, waiting_s = ?,
+  gating_s = ?, submitting_s = ?, acknowledged_s = ?, filled_s = ?, state = ?, ended_at = ?, next_probe_at = ?,
+  unknown_since = ?, probes = ?, broken = ?
 WHERE seq = ?
 
--- name: touch_attempt
+-- name: trade_attempt
 -- The state and what follows from it stay: no index has anything to do.
-UPDATE attempt SET epoch = ?, venue_order_id = ?, error_code = ?, error_text = ?, sent_at = ?, answered_at = ?,
-  probes = ?, evidence = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?, waiting_s = ?, gating_s = ?,
-  submitting_s = ?, acknowledged_s = ?, filled_s = ?
+UPDATE OR FAIL attempt SET epoch = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?,
+  evidence = ?
+WHERE seq = ?
+
+-- name: answer_attempt
+-- It was live and stays live: the index of what is live is left alone.
+UPDATE OR FAIL attempt SET epoch = ?, tally = ?, venue_order_id = ?, error_code = ?, error_text = ?, sent_at = ?,
+  answered_at = ?, waiting_s = ?, gating_s = ?, submitting_s = ?, acknowledged_s = ?, filled_s = ?, state = ?,
+  next_probe_at = ?
+WHERE seq = ?
+
+-- name: end_attempt
+UPDATE OR FAIL attempt SET epoch = ?, tally = ?, average_price = ?, filled_quantity = ?, filled_cost = ?, fee = ?,
+  evidence = ?, state = ?, ended_at = ?, next_probe_at = ?
 WHERE seq = ?
 
 -- name: insert_fill
-INSERT INTO fill (attempt_seq, trade_id, price, quantity, fee, fee_asset, at) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT OR FAIL INTO fill (attempt_seq, trade_id, price, quantity, fee, fee_asset, at) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: keep_position
 INSERT INTO position (trader, symbol, quantity, entry_price, opened_at, opened_by) VALUES (?, ?, ?, ?, ?, ?)

@@ -1,5 +1,5 @@
 -- name: insert_event
-INSERT INTO event (seq, kind, at, level, text, signal_id, signal_seq, attempt_n, trader, code, from_state, to_state,
+INSERT OR FAIL INTO event (seq, kind, at, level, text, signal_id, signal_seq, attempt_n, trader, code, from_state, to_state,
   detail, epoch, hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
