@@ -184,10 +184,7 @@ class _Builder:
 
     def _desk(self, trader: TraderSettings, around: Surroundings) -> TraderActor:
         settings = self.plan.settings
-        try:
-            kind = EXCHANGES.get(trader.exchange if trader.is_paper else CCXT)
-        except KeyError as unknown:
-            raise ConfigError(f"traders.{trader.name}.exchange: {unknown.args[0]}") from None
+        kind = EXCHANGES.get(trader.exchange if trader.exchange in EXCHANGES.names() else CCXT)
         options = {"paper": trader.paper, "weather": trader.weather, "ccxt": trader.ccxt}
         credentials = None if trader.is_paper else partial(load, _key_place(trader), os.environ)
         adapter = kind(Account(trader.name, trader.exchange, options, credentials, trader.sandbox), around)

@@ -10,13 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from engine.log import logger
 from engine.redaction import REDACT
 
 LINES_MAX: Final = 400
 LINE_LENGTH_MAX: Final = 1_000
-
-_log = logger("crash")
 
 
 def summary(error: BaseException) -> list[str]:
@@ -59,4 +56,6 @@ def listen() -> None:
 
 def _tell(error: BaseException | None) -> None:
     if error is not None and not isinstance(error, SystemExit):
-        _log.error("broke where nobody waits", error=error)
+        from engine.log import logger  # it brings validators, and nothing has broken when the first picture is drawn
+
+        logger("crash").error("broke where nobody waits", error=error)
