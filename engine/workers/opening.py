@@ -7,14 +7,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from engine.clock import Clock
-from engine.core.errors import ExchangeError
+from engine.core.errors import ExchangeError, Refused
 from engine.workers.trader import TraderActor
 
 WAIT_S: Final = 5.0
+AGAIN_S: Final = (
+    0.25,
+    0.5,
+    1.0,
+    2.0,
+)  # pauses between tries: a request lost at the start must not cost a health check's wait
 
 
 class Opening:
-    """`tell` gets a sentence for each trader that could not be opened; the health checker asks it again then."""
+    """Asks a venue that fails some times more, but for one that refuses. `tell` gets a sentence for each trader that could
+    not be opened; the health checker asks it again then.
+    """
 
     def __init__(self, desks: Mapping[str, TraderActor], clock: Clock, tell: Callable[[str], Awaitable[None]]) -> None:
         self._desks, self._clock, self._tell = desks, clock, tell
@@ -44,7 +52,12 @@ class Opening:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _open(self, desk: TraderActor) -> None:
-        try:
-            await desk.open()
-        except ExchangeError as failure:
-            await self._tell(f"{desk.name} could not be opened: {failure}")
+        for pause_s in (*AGAIN_S, None):
+            try:
+                await desk.open()
+                return
+            except ExchangeError as failure:
+                if pause_s is None or isinstance(failure, Refused):
+                    await self._tell(f"{desk.name} could not be opened: {failure}")
+                    return
+            await self._clock.sleep(pause_s)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from engine.clock import LoopClock
-from engine.core.errors import ConfigError, ExchangeError
-from engine.workers.opening import WAIT_S, Opening
+from engine.core.errors import ConfigError, ExchangeError, RefusalKind, Refused
+from engine.workers.opening import AGAIN_S, WAIT_S, Opening
 from engine.workers.trader import TraderActor
 from tests.support.exchange import on_virtual_time
 
@@ -65,8 +65,31 @@ def test_a_venue_that_fails_is_told_and_the_others_open() -> None:
     south = Door("south", _at_once)
     told, took_s = _opened(Door("north", fails), south)
     assert south.is_open
-    assert took_s == 0
+    assert took_s == sum(AGAIN_S)
     assert told == ["north could not be opened: north: no connection"]
+
+
+def test_a_request_that_is_lost_at_the_start_costs_a_moment() -> None:
+    losses = [ExchangeError("north", "no connection")] * 2
+
+    async def flickers() -> None:
+        if losses:
+            raise losses.pop()
+
+    north = Door("north", flickers)
+    told, took_s = _opened(north)
+    assert north.is_open
+    assert took_s == sum(AGAIN_S[:2])
+    assert told == []
+
+
+def test_a_venue_that_refuses_is_not_asked_again_at_once() -> None:
+    async def refuses() -> None:
+        raise Refused("north", "the key is not known", RefusalKind.AUTH)
+
+    told, took_s = _opened(Door("north", refuses))
+    assert took_s == 0
+    assert told == ["north could not be opened: north: the key is not known"]
 
 
 def test_an_account_that_is_configured_wrongly_stops_the_start() -> None:
