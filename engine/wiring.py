@@ -43,7 +43,7 @@ from engine.workers.clerk import Clerk, ClerkWorld
 from engine.workers.clock_watch import ClockWatch
 from engine.workers.dispatcher import Dispatcher
 from engine.workers.exits import ExitSettings, ExitWatch
-from engine.workers.feed import Feed
+from engine.workers.feed import Feed, Listeners
 from engine.workers.feed_watch import FeedWatch
 from engine.workers.floor import Floor
 from engine.workers.health import TraderHealthChecker
@@ -133,7 +133,10 @@ class _Builder:
         observers = [t.observe for t in takers if isinstance(t, PriceTaker)]
         candles = settings.market.candles
         builder = CandleBuilder(candles.interval_s, candles.history, candles.flat_max)
-        self.feed = Feed(source, builder, self.clock, observers, lambda: self.analyst.nudge())
+        self.feed = Feed(
+            source, builder, self.clock,
+            Listeners(observers, lambda: self.analyst.nudge(), lambda: self.dispatcher.reconsider()),
+        )  # fmt: skip
         self.health = TraderHealthChecker(self.store, self.desks, settings.health, self.clock, self.chance)
         self.watch = ClockWatch(self.store, self.clock, self.health.relearn)
         self.analyst = self._analyst()

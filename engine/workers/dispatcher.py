@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from engine.clock import Clock
@@ -50,13 +50,13 @@ class Dispatcher:
         self._sweep_s = sweep_s
         self._woken = asyncio.Event()
         self._crashes: dict[str, int] = {}
-        self._reconsider = False
+        self._reconsidered: set[str] | None = None
         self._turn = asyncio.Lock()
         self.open_for_business = False
 
     def reconsider(self) -> None:
-        """Say that what held signals back may be over: those that wait at the gate are asked for at once."""
-        self._reconsider = True
+        """Say that what held signals back may be over: all that wait at the gate are looked at again, at once."""
+        self._reconsidered = set()
         self._woken.set()
 
     def nudge(self) -> None:
@@ -68,7 +68,7 @@ class Dispatcher:
         while True:
             self._woken.clear()
             handled = await self.step()
-            if handled >= BATCH:
+            if handled >= BATCH or self._reconsidered is not None:
                 continue
             await self._rest()
 
@@ -84,11 +84,10 @@ class Dispatcher:
             return
 
     async def _step(self) -> int:
-        now = self._clock.wall()
-        everybody, self._reconsider = self._reconsider, False
-        signals = await self._store.due(now + RECONSIDER_AHEAD if everybody else now, BATCH)
-        if everybody:  # but one that waits after an attempt has its own time
-            signals = [s for s in signals if s.due_at <= now or s.attempts == 0]
+        now, seen = self._clock.wall(), self._reconsidered
+        signals = await self._store.due(now if seen is None else now + RECONSIDER_AHEAD, BATCH)
+        if seen is not None:
+            signals = self._reconsider(signals, seen, now)
         if not signals:
             return 0
         plans = await self._decide(signals, await self._pipeline.gather())
@@ -98,6 +97,16 @@ class Dispatcher:
             if plan.intent is not None and result is Applied.APPLIED:
                 self._crew.start(plan, committed_s)
         return sum(1 for result in applied if result is Applied.APPLIED)
+
+    def _reconsider(self, page: list[Signal], seen: set[str], now: datetime) -> list[Signal]:
+        """Return whom to look at of a page of the queue, and note whether the queue has more of them."""
+        # One that waits after an attempt has its own time.
+        again = {s.id for s in page if s.attempts == 0} - seen
+        is_last = len(page) < BATCH or not again
+        if is_last and self._reconsidered is seen:  # else something more was lifted meanwhile
+            self._reconsidered = None
+        seen |= again
+        return [s for s in page if s.due_at <= now or s.id in again]
 
     async def _decide(self, signals: list[Signal], book: Book) -> list[Plan]:
         plans = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from engine.clock import Clock
 from engine.core.feeds import FeedStanding
@@ -18,6 +18,7 @@ from engine.market.base import MarketSource, Tick
 from engine.market.candles import CandleBuilder
 
 PriceObserver: TypeAlias = Callable[[str, Decimal, datetime], None]
+SILENCE: Final = timedelta(seconds=30)  # after that long without a price, its return is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +39,34 @@ class FeedFacts:
     venues: tuple[FeedStanding, ...] = ()
 
 
-class Feed:
-    """One source, read by one loop.
+def _nobody() -> None:
+    return
 
-    `on_price` hears each symbol's newest good price, once per tick at most; `nudge` is called when candles have closed.
-    Both are called on the loop and must return at once.
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Whom a feed tells what, on its loop; all must return at once.
+
+    Each of `on_price` hears a symbol's newest good price, once per tick at most; `on_candles` that candles have closed,
+    `on_return` that there is a price of a symbol that had none for a while.
     """
+
+    on_price: Sequence[PriceObserver] = ()
+    on_candles: Callable[[], None] = _nobody
+    on_return: Callable[[], None] = _nobody
+
+
+class Feed:
+    """One source, read by one loop, and told to `listeners`."""
 
     def __init__(
         self,
         source: MarketSource,
         builder: CandleBuilder,
         clock: Clock,
-        on_price: Sequence[PriceObserver],
-        nudge: Callable[[], None],
+        listeners: Listeners,
     ) -> None:
-        self._source, self._builder, self._clock = source, builder, clock
-        self._on_price, self._nudge = tuple(on_price), nudge
+        self._source, self._builder, self._clock, self._listeners = source, builder, clock, listeners
         self._quotes: dict[str, Quote] = {}
         self._last_ms: int | None = None
         self._longest_ms = 0
@@ -79,7 +91,7 @@ class Feed:
         self._builder.backfill(history)
         self._tell(dict.fromkeys(candle.symbol for candle in history))
         if history:
-            self._nudge()
+            self._listeners.on_candles()
 
     async def run(self) -> None:
         """Read until the recording ends, or for ever. `finished` says that it has ended, and the call returns."""
@@ -98,7 +110,7 @@ class Feed:
         if tick.trades or tick.candles:
             self._tell(dict.fromkeys([row.symbol for row in tick.candles] + [row.symbol for row in tick.trades]))
         if closed:
-            self._nudge()
+            self._listeners.on_candles()
 
     async def close(self) -> None:
         """Close the source. Safe to call twice and before `open`."""
@@ -142,17 +154,22 @@ class Feed:
         )
 
     def _tell(self, symbols: Mapping[str, None]) -> None:
+        is_back = False
         for symbol in symbols:
             price, at = self._builder.last_price(symbol), self._builder.last_at(symbol)
             if price is None or at is None:
                 continue
             # repr is the shortest text that reads back as the same number: no digits that the market never said.
             quote = Quote(Decimal(repr(price)), at)
-            if self._quotes.get(symbol) == quote:
+            before = self._quotes.get(symbol)
+            if before == quote:
                 continue
+            is_back |= before is None or at - before.at > SILENCE
             self._quotes[symbol] = quote
-            for observer in self._on_price:
+            for observer in self._listeners.on_price:
                 observer(symbol, quote.price, at)
+        if is_back:
+            self._listeners.on_return()
 
 
 def _at(ms: int) -> datetime:

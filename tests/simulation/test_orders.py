@@ -10,6 +10,7 @@ import pytest
 from engine.core.commands import CommandKind, CommandState
 from engine.core.events import EventKind
 from engine.core.lifecycle import AttemptState, SignalState
+from engine.workers.dispatcher import BATCH
 from tests.support.decks import Running, a_running, a_trader, settings_of
 from tests.support.world import live
 
@@ -312,5 +313,23 @@ def test_the_same_seed_draws_no_signal_id_twice_on_one_store(db: Path) -> None:
                 assert taken.outcome == "stored"
                 ids.add(taken.signal_id)
         assert len(ids) == 3
+
+    live(play())
+
+
+def test_a_long_queue_that_was_held_back_goes_on_at_once_when_nothing_holds_it_any_more(db: Path) -> None:
+    async def play() -> None:
+        settings = settings_of(a_trader(start_quote="1000000000"), engine={"in_flight_max": 1000})
+        async with a_running(db, settings) as running:
+            await running.wish(CommandKind.PAUSE, "north")
+            many = [{"symbol": "BTC/USDT", "side": "buy", "quantity": "0.01"} for _ in range(2 * BATCH + 50)]
+            taken = await running.engine.hand_in(many)
+            assert {t.outcome for t in taken} == {"stored"}
+            await running.pass_time(2.0)
+            assert not running.venue_rows("SELECT 1 FROM paper_order")
+            await running.wish(CommandKind.RESUME, "north")
+            await running.pass_time(3.0)
+            states = Counter([(await running.signal(t.signal_id)).state for t in taken])
+            assert states == {SignalState.DONE: len(many)}
 
     live(play())

@@ -14,7 +14,7 @@ from engine.core.values import Candle
 from engine.market.candles import CandleBuilder
 from engine.market.ccxt_polling import CcxtSource
 from engine.market.settings import CandleSettings, FeedSettings
-from engine.workers.feed import Feed
+from engine.workers.feed import Feed, Listeners
 from tests.support.venue.control import Control
 from tests.support.venue.markets import MARKETS
 from tests.support.venue.tape import Tape
@@ -56,7 +56,7 @@ class Watched:
         self.clock = LoopClock()
         self.source = CcxtSource(feeds, CandleSettings(interval_s=interval_s), self.clock, _Hasty())
         self.closed: list[Candle] = []
-        self.feed = Feed(self.source, _Keeping(interval_s, self.closed), self.clock, [], lambda: None)
+        self.feed = Feed(self.source, _Keeping(interval_s, self.closed), self.clock, Listeners())
 
     def states(self) -> dict[str, FeedState]:
         """Return each venue's state."""

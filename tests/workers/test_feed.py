@@ -12,7 +12,7 @@ import pytest
 from engine.core.values import Candle
 from engine.market.base import Tick
 from engine.market.candles import CandleBuilder
-from engine.workers.feed import Feed
+from engine.workers.feed import Feed, Listeners
 from tests.support.world import BEGIN, BEGIN_MS, SYMBOL, ScriptedSource, WoundClock, a_candle, a_tick, at, live, ms
 
 Heard = list[tuple[str, Decimal, datetime]]
@@ -26,10 +26,16 @@ class Stage:
         self.source = ScriptedSource(self.clock, lines, past)
         self.heard: Heard = []
         self.nudges: list[tuple[datetime, int]] = []
-        self.feed = Feed(self.source, CandleBuilder(), self.clock, [self._hear], self._nudged)
+        self.returns: list[datetime] = []
+        self.feed = Feed(
+            self.source, CandleBuilder(), self.clock, Listeners([self._hear], self._nudged, self._returned)
+        )
 
     def _hear(self, symbol: str, price: Decimal, when: datetime) -> None:
         self.heard.append((symbol, price, when))
+
+    def _returned(self) -> None:
+        self.returns.append(self.clock.wall())
 
     def _nudged(self) -> None:
         self.nudges.append((self.clock.wall(), len(self.heard)))
@@ -47,6 +53,12 @@ def test_the_newest_price_of_a_tick_is_told_once() -> None:
     stage = Stage([a_tick(1, 10.0, 11.0, 12.0), a_tick(2), a_tick(3, 12.0)])
     live(stage.feed.run())
     assert [price for _, price, _ in stage.heard] == [Decimal("12.0"), Decimal("12.0")]
+
+
+def test_a_first_price_is_announced_and_one_after_a_long_silence() -> None:
+    stage = Stage([a_tick(1), a_tick(2, 10.0), a_tick(3, 11.0), a_tick(33, 12.0), a_tick(64, 12.0)])
+    live(stage.feed.run())
+    assert stage.returns == [at(2), at(64)]
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 0.0])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.core.events import EventKind
 from engine.core.feeds import FeedStanding, FeedState
 from engine.market.candles import CandleBuilder
-from engine.workers.feed import Feed
+from engine.workers.feed import Feed, Listeners
 from engine.workers.feed_watch import FeedWatch
 from tests.support.world import ScriptedSource, World, WoundClock, a_world, live
 
@@ -25,7 +25,7 @@ class StandingSource(ScriptedSource):
 
 def a_watch(world: World) -> tuple[StandingSource, FeedWatch]:
     source = StandingSource(WoundClock())
-    feed = Feed(source, CandleBuilder(), world.clock, [], lambda: None)
+    feed = Feed(source, CandleBuilder(), world.clock, Listeners())
     return source, FeedWatch(world.store, feed, world.clock)
 
 
