@@ -71,6 +71,8 @@ def standing(report: OrderReport, attempt: Attempt | None, began: datetime) -> S
         return Standing.BEHIND if more or not is_open else Standing.AGREES
     if attempt.state in LIVE_ATTEMPTS or not _is_settled(attempt, began):
         return Standing.AGREES
+    if not more and attempt.state is AttemptState.FILLED:
+        return Standing.AGREES  # nothing is left of it that could trade: the venue's list lags
     if is_open:
         return Standing.BROKEN
     if not more:
@@ -89,6 +91,11 @@ def lacking_fills(report: OrderReport, attempt: Attempt, known: Iterable[str]) -
     new = tuple({f.trade_id: f for f in report.fills if f.trade_id not in kept}.values())
     total = attempt.filled_quantity + sum((f.quantity for f in new), _NOTHING)
     return new if new and total <= report.filled_quantity else None
+
+
+def is_whole(report: OrderReport) -> bool:
+    """Say whether the report names the fills that make up what is filled, as lists do not."""
+    return sum((f.quantity for f in report.fills), _NOTHING) == report.filled_quantity
 
 
 def overfill(report: OrderReport, request: OrderRequest) -> str:

@@ -165,6 +165,7 @@ LIVE_ATTEMPTS: Final = frozenset(
 # At most one attempt of a signal is ever in one of these: the database holds a partial unique index on them.
 LIVE_OR_DONE_ATTEMPTS: Final = LIVE_ATTEMPTS | {AttemptState.FILLED, AttemptState.PARTIAL_CLOSED}
 FINAL_ATTEMPTS: Final = frozenset(AttemptState) - LIVE_ATTEMPTS
+NO_ORDER: Final = frozenset({AttemptState.NOT_SENT, AttemptState.REJECTED, AttemptState.ABSENT})  # proven
 SUCCESSFUL_ATTEMPTS: Final = frozenset({AttemptState.ACCEPTED, AttemptState.FILLED, AttemptState.PARTIAL_CLOSED})
 
 

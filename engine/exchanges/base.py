@@ -90,10 +90,11 @@ class Exchange(Protocol):
     async def find(self, which: Lookup) -> OrderReport | None:
         """Return the order, or None only if a valid answer says that there is none."""
 
-    async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]: ...
+    async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]:
+        """Return what is open, of one symbol or of all. Lists may leave out the fills; their quantities count."""
 
     async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
-        """Return orders placed since then, open and closed; with `symbol` those in it alone."""
+        """Return orders placed since then, open and closed; with `symbol` those in it alone. As lists, see above."""
 
     async def balances(self) -> Mapping[str, Balance]: ...
 

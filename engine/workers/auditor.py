@@ -13,17 +13,28 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.core.account import Shortage
-from engine.core.audit import Belief, Standing, Statement, external_orders, lacking_fills, shortages, standing
+from engine.core.audit import (
+    Belief,
+    Standing,
+    Statement,
+    external_orders,
+    is_whole,
+    lacking_fills,
+    shortages,
+    standing,
+)
 from engine.core.backoff import full_jitter
 from engine.core.errors import ExchangeError
 from engine.core.events import EventKind, Level, NewEvent
-from engine.core.lifecycle import SIGNAL_LIFE, AttemptStep, SignalStep
+from engine.core.lifecycle import NO_ORDER, SIGNAL_LIFE, AttemptStep, SignalStep
 from engine.core.order import Attempt, OrderReport
 from engine.core.reconcile import Next
 from engine.core.text import clean
 from engine.core.values import Reason
+from engine.log import logger
 from engine.store.base import Applied
 from engine.workers.booking import Booking, Finding, ReconcilerWorld
+from engine.workers.inquiries import lookup_of
 from engine.workers.trader import TraderActor
 
 TRIES: Final = 4  # of one audit: the first, and three more
@@ -33,6 +44,8 @@ FIRST_SPAN_S: Final = 3600.0  # how far the first audit looks back
 OVERLAP_S: Final = 600.0  # and each later one beyond the one before: what had just ended then is judged now
 _PAUSE_BASE_S: Final = 0.5
 _PAUSE_CAP_S: Final = 10.0
+
+_log = logger("auditor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,7 @@ class Auditor:
             await self._compare_holdings(desk, shortages(before, after, said.balances, desk.rules))
         known = [await self._place(desk, said, report) for report in said.orders]
         for order in known:
-            await self._settle(desk, order)
+            await self._settle(desk, order, said.began)
         others = [order.report for order in known if order.standing is Standing.EXTERNAL]
         desk.account = replace(
             desk.account,
@@ -139,16 +152,31 @@ class Auditor:
             return _Known(report, attempt, Standing.AGREES)  # two traders share an account: it is the other one's
         return _Known(report, attempt, standing(report, attempt, said.began))
 
-    async def _settle(self, desk: TraderActor, order: _Known) -> None:
+    async def _settle(self, desk: TraderActor, order: _Known, began: datetime) -> None:
         attempt, report = order.attempt, order.report
         if attempt is None:
             return
         if order.standing is Standing.BEHIND:
             await self._look(attempt)
-        elif order.standing is Standing.LACKING:
-            await self._take_up(attempt, report)
-        elif order.standing is Standing.BROKEN:
-            await self._break_proof(desk, attempt, report)
+        elif order.standing in {Standing.BROKEN, Standing.LACKING}:
+            await self._settle_ended(desk, attempt, report, began)
+
+    async def _settle_ended(self, desk: TraderActor, attempt: Attempt, report: OrderReport, began: datetime) -> None:
+        # Lists leave out the fills, and they lag: an order that ended is judged by itself, now or at the next audit. Where
+        # none was to be, a list's word is enough.
+        try:
+            which = replace(lookup_of(attempt), venue_order_id=report.venue_order_id)
+            found = report if report.fills and is_whole(report) else await desk.exchange.find(which)
+        except ExchangeError as failure:
+            _log.warning("an order that differs was not found", order=report.venue_order_id, why=failure.error)
+            if attempt.state not in NO_ORDER:
+                return
+            found = None
+        judged = standing(found or report, attempt, began)
+        if judged is Standing.LACKING:
+            await self._take_up(attempt, found or report)
+        elif judged is Standing.BROKEN:
+            await self._break_proof(desk, attempt, found or report)
 
     async def _take_up(self, attempt: Attempt, report: OrderReport) -> None:
         story = await self._world.store.story(attempt.signal_id)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final, Generic, TypeVar
 
+from engine.core.audit import is_whole
+from engine.core.errors import ExchangeError
 from engine.core.order import Attempt, OrderReport
 from engine.exchanges.base import Exchange, Lookup
 
@@ -120,12 +122,19 @@ class Inquiries:
                 *await self._open_in(which.symbol).ask(asked),
                 *await self._recent_in(which.symbol).ask(asked, which.since),
             ]
+            shown = next((report for report in listed if report.client_order_id == which.client_order_id), None)
+            return shown if shown is None or is_whole(shown) else await self._with_fills(which, shown)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._open.clear()
                 self._recent.clear()
-        return next((report for report in listed if report.client_order_id == which.client_order_id), None)
+
+    async def _with_fills(self, which: Lookup, shown: OrderReport) -> OrderReport:
+        found = await self._exchange.find(replace(which, venue_order_id=shown.venue_order_id))
+        if found is None:
+            raise ExchangeError(self._exchange.name, f"it lists order {shown.venue_order_id} and does not find it")
+        return found
 
     def _open_in(self, symbol: str) -> SharedRead[Sequence[OrderReport]]:
         if symbol not in self._open:

@@ -81,7 +81,10 @@ SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
 
 @dataclass
 class Storm:
-    """One run. `acknowledged` maps each key to the id that its producer was given."""
+    """One run. `acknowledged` maps each key to the id that its producer was given.
+
+    A producer rests for `pause_s` after every few signals; the storm lasts for `kills_min` kills at least.
+    """
 
     folder: Path
     producers: int
@@ -93,6 +96,7 @@ class Storm:
     quantity: str = "1"
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     kills_min: int = 0
+    pause_s: float = 0.0
     acknowledged: dict[str, str] = field(default_factory=dict)
     kills: int = 0
     faults: list[str] = field(default_factory=list)
@@ -150,6 +154,7 @@ class Storm:
         share = list(range(number, self.signals, self.producers))
         for first in range(0, len(share), CHUNK):
             self._hand_in(number, share[first : first + CHUNK])
+            time.sleep(self.pause_s)
 
     def _hand_in(self, number: int, share: Sequence[int]) -> None:
         lines = [

@@ -23,13 +23,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.storm import Storm
+from tests.faults.storm import CHUNK, Storm
 from tests.support.canary import leaks
 from tests.support.venue.child import a_venue_child
 from tests.support.venue.control import Control
 from tests.support.venue.urls import ccxt_table, credentials
 
 SYMBOLS: Final = ("BTC/USDT", "ETH/USDT")
+PRODUCERS: Final = 6
 UNKNOWN_S_MAX: Final = 60.0
 RATE: Final = 0.3
 # Everything but refused credentials, after which a trader rightly waits for a person.
@@ -139,6 +140,7 @@ class VenueStorm(Storm):
     seed: int = 1
     found: list[str] = field(default_factory=list)
     requests: int = 0
+    faulted: int = 0
     unknown_s: float = 0.0
 
     def run(self) -> list[str]:
@@ -213,9 +215,9 @@ def _differences(row: Mapping[str, str], order: Mapping[str, Any] | None) -> lis
     return [f"{name}: {key} is {ours}, at the venue {theirs}" for key, (ours, theirs) in same.items() if ours != theirs]
 
 
-def settings_for(about: Mapping[str, Any], *, timeout_ms: int = 1_000) -> str:
-    """Return a configuration whose feed and trader stand at the venue."""
-    table = {**ccxt_table(about), "timeout": timeout_ms, "rateLimit": 2}
+def settings_for(about: Mapping[str, Any], *, real_names: bool = False, timeout_ms: int = 1_000) -> str:
+    """Return a configuration whose feed and trader stand at the venue; see `ccxt_table` for `real_names`."""
+    table = {**ccxt_table(about, real_names=real_names), "timeout": timeout_ms, "rateLimit": 2}
     listed = json.dumps(list(SYMBOLS))
     return CONFIG.format(venue=about["venue"], symbols=listed, table=inline_toml(table))
 
@@ -235,17 +237,36 @@ def environment_for(about: Mapping[str, Any]) -> dict[str, str]:
     return {**os.environ, "DESK_KEY": keys["apiKey"], "DESK_SECRET": keys["secret"]}
 
 
-def a_storm(venue: str, seed: int, folder: Path, *, signals: int, kills: int, kill_every_s: float = 6.0) -> VenueStorm:
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How hard a storm is. With `real_names` ccxt keeps its own addresses, and the venue has certificates for them."""
+
+    signals: int = 300
+    kills: int = 10
+    kill_every_s: float = 10.0
+    real_names: bool = False
+
+    @property
+    def pause_s(self) -> float:
+        """Return a producer's rest after a few signals, such that the last come when the storm is nearly over."""
+        turns = self.signals / PRODUCERS / CHUNK
+        return 0.9 * self.kills * self.kill_every_s / max(1.0, turns)
+
+
+def a_storm(venue: str, seed: int, folder: Path, strength: Strength) -> VenueStorm:
     """Let a storm rage at a venue; returns it with `found`, the list of what is wrong."""
     deck = folder / "deck"
     deck.mkdir()
-    with a_venue_child(venue, state=folder / "venue.json") as control:
+    tls = folder / "tls" if strength.real_names else None
+    with a_venue_child(venue, state=folder / "venue.json", tls_folder=tls) as control:
         storm = VenueStorm(
-            deck, producers=6, signals=signals, kill_every_s=kill_every_s, kills_min=kills, control=control, seed=seed,
-            settings=settings_for(control.about), env=environment_for(control.about), symbols=SYMBOLS, quantity="0.01",
+            deck, producers=PRODUCERS, pause_s=strength.pause_s, signals=strength.signals, kill_every_s=strength.kill_every_s, kills_min=strength.kills,
+            control=control, seed=seed, settings=settings_for(control.about, real_names=strength.real_names),
+            env=environment_for(control.about), symbols=SYMBOLS, quantity="0.01",
         )  # fmt: skip
         storm.found = storm.run()
-        storm.requests = len(control.log())
+        log = control.log()
+    storm.requests, storm.faulted = len(log), sum(entry["fault"] is not None for entry in log)
     return storm
 
 
@@ -255,17 +276,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--signals", type=int, default=300)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--real-names", action="store_true", help="ccxt keeps its own addresses")
     given = parser.parse_args(words)
     bad = 0
     for seed in given.seeds:
         for venue in given.venues:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.monotonic()
-                storm = a_storm(venue, seed, Path(folder), signals=given.signals, kills=given.kills)
+                strength = Strength(given.signals, given.kills, real_names=given.real_names)
+                storm = a_storm(venue, seed, Path(folder), strength)
                 print(
                     f"{venue} seed {seed}: {time.monotonic() - began:.0f} s, {len(storm.acknowledged)} acknowledged, {storm.kills} kills, "
                     f"{storm.orders} orders, signals {dict(storm.states)}, attempts {dict(storm.attempts)}, "
-                    f"unknown until {storm.unknown_s:.0f} s after, {storm.late} late without a fence, {storm.requests} requests; "
+                    f"unknown until {storm.unknown_s:.0f} s after, {storm.late} late without a fence, {storm.requests} requests, {storm.faulted} of them met a fault; "
                     + ("; ".join(storm.found[:20]) or "nothing is wrong"),
                     flush=True,
                 )

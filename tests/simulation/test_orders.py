@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -322,7 +323,9 @@ def test_a_long_queue_that_was_held_back_goes_on_at_once_when_nothing_holds_it_a
         settings = settings_of(a_trader(start_quote="1000000000"), engine={"in_flight_max": 1000})
         async with a_running(db, settings) as running:
             await running.wish(CommandKind.PAUSE, "north")
-            many = [{"symbol": "BTC/USDT", "side": "buy", "quantity": "0.01"} for _ in range(2 * BATCH + 50)]
+            many: list[Mapping[str, object]] = [
+                {"symbol": "BTC/USDT", "side": "buy", "quantity": "0.01"} for _ in range(2 * BATCH + 50)
+            ]
             taken = await running.engine.hand_in(many)
             assert {t.outcome for t in taken} == {"stored"}
             await running.pass_time(2.0)

@@ -61,7 +61,8 @@ def a_foreign_order(venue_order_id: str = "f1", **given: Any) -> OrderReport:
 @dataclass
 class HandVenue:
     """An exchange that shows what is in `orders`. `answers` are what becomes of the next requests, in order: an error is
-    raised, a function makes the report; without any an order is filled at once. `silence` fails every read."""
+    raised, a function makes the report; without any an order is filled at once. `silence` fails every read, and `lists` has
+    what only its lists say of an order."""
 
     clock: Clock
     name: str = "hand"
@@ -71,6 +72,7 @@ class HandVenue:
     answers: list[ExchangeError | Reply] = field(default_factory=list)
     placed: list[OrderRequest] = field(default_factory=list)
     silence: ExchangeError | None = None
+    lists: dict[str, OrderReport] = field(default_factory=dict)
     read_s: float = 0.0
     reads: list[str] = field(default_factory=list)
 
@@ -112,11 +114,11 @@ class HandVenue:
 
     async def open_orders(self, symbol: str | None = None) -> Sequence[OrderReport]:
         await self._read("open_orders")
-        return [r for r in self.orders.values() if r.status is OrderStatus.OPEN and symbol in {None, r.symbol}]
+        return [r for r in self._listed() if r.status is OrderStatus.OPEN and symbol in {None, r.symbol}]
 
     async def recent_orders(self, since: datetime, symbol: str | None = None) -> Sequence[OrderReport]:
         await self._read("recent_orders")
-        return [r for r in self.orders.values() if symbol in {None, r.symbol} and (r.at or BEGIN) >= since]
+        return [r for r in self._listed() if symbol in {None, r.symbol} and (r.at or BEGIN) >= since]
 
     async def balances(self) -> Mapping[str, Balance]:
         await self._read("balances")
@@ -125,6 +127,9 @@ class HandVenue:
     async def venue_time(self) -> datetime:
         await self._read("venue_time")
         return self.clock.wall()
+
+    def _listed(self) -> list[OrderReport]:
+        return list({**self.orders, **self.lists}.values())
 
     def _of(self, which: Lookup) -> OrderReport | None:
         named = (r for r in self.orders.values() if r.client_order_id == which.client_order_id)

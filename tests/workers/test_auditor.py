@@ -122,6 +122,49 @@ def test_a_venue_s_record_of_an_order_that_neither_lives_nor_traded_changes_noth
     live(story())
 
 
+def test_a_list_that_lags_behind_a_filled_order_changes_nothing() -> None:
+    async def story() -> None:
+        async with an_office() as office:
+            attempt = await office.send()
+            lagging = an_order(attempt.request)
+            office.venue.lists[lagging.venue_order_id] = lagging
+            await office.audit()
+            assert await office.state(attempt) is AttemptState.FILLED
+            assert office.quarantined == []
+
+    live(story())
+
+
+def test_a_list_s_word_on_a_cancelled_order_is_held_against_the_order_itself() -> None:
+    async def story() -> None:
+        async with an_office() as office:
+            office.venue.answers.append(an_order)
+            attempt = await office.send()
+            await office.reconciler.cancel_order(attempt)
+            lagging = an_order(attempt.request)
+            office.venue.lists[lagging.venue_order_id] = lagging
+            await office.audit()
+            assert await office.state(attempt) is AttemptState.CANCELED
+            assert office.quarantined == []
+
+    live(story())
+
+
+def test_fills_that_a_list_leaves_out_are_asked_for() -> None:
+    async def story() -> None:
+        async with an_office() as office:
+            attempt = await closed_with_a_part(office)
+            late = (a_part("p1", "0.004"), a_part("p2", "0.003"))
+            closed = replace(an_order(attempt.request, status=OrderStatus.CLOSED), filled_quantity=Decimal("0.007"))
+            office.venue.show(replace(closed, fills=late))
+            office.venue.lists[closed.venue_order_id] = closed
+            await office.audit()
+            assert await office.held() == Decimal("0.007")
+            assert await office.told("fills_differ") == []
+
+    live(story())
+
+
 def test_a_fill_that_came_after_the_end_is_taken_up_once() -> None:
     async def story() -> None:
         async with an_office() as office:

@@ -46,6 +46,21 @@ def test_an_accepted_order_that_the_venue_forgets_is_asked_for_again_and_then_le
     live(story())
 
 
+def test_an_order_that_only_a_list_knows_by_our_id_is_asked_for_with_its_fills() -> None:
+    async def story() -> None:
+        async with an_office() as office:
+            office.venue.answers.append(lost())
+            attempt = await office.send()
+            order = an_order(attempt.request, "0.01")
+            office.venue.show(replace(order, client_order_id=""))
+            office.venue.lists[order.venue_order_id] = replace(order, fills=())
+            await office.work(3)
+            assert await office.state(attempt) is AttemptState.FILLED
+            assert await office.held() == Decimal("0.01")
+
+    live(story())
+
+
 @pytest.mark.parametrize("wrong", [{"quantity": Decimal("0.02")}, {"side": Side.SELL}])
 def test_an_order_found_with_another_side_or_quantity_is_left_to_a_person(wrong: dict[str, object]) -> None:
     async def story() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.core.order import OrderReport
 from engine.exchanges.base import Lookup
 from engine.exchanges.ccxt_live.quirks import ById, Fills, Quirk
-from engine.exchanges.ccxt_live.reports import BadAnswer, report_of
+from engine.exchanges.ccxt_live.reports import BadAnswer, listed, report_of
 
 PAGES_MAX: Final = 20
 _WITH_TRADES: Final = {"trades": True}
@@ -69,11 +69,11 @@ class Lookups:
         if quirk.by_id is ById.FETCH_ORDER:
             return _one(await self._ask("fetch_order", None, which.symbol, dict(quirk.by_id_parameters(ours))))
         narrowed = dict(quirk.by_id_parameters(ours)) if quirk.by_id is ById.LISTS else {}
-        listed = [
+        shown = [
             *await self._open(which.symbol, narrowed),
             *await self._closed(which.symbol, which.since, narrowed),
         ]
-        return [order for order in listed if order.get("clientOrderId") == ours]
+        return [order for order in shown if order.get("clientOrderId") == ours]
 
     async def _open(self, symbol: str | None, params: Mapping[str, Any]) -> list[Row]:
         given = {**params, **self._asked()}
@@ -118,7 +118,7 @@ class Lookups:
         return _WITH_TRADES if self._quirk.fills is Fills.ORDER_TRADES else {}
 
     def _reports(self, orders: Sequence[Row]) -> list[OrderReport]:
-        return [report_of(order, self._ours(order), ()) for order in orders]
+        return [listed(order, self._ours(order)) for order in orders]
 
     def _ours(self, order: Row) -> str:
         named = order.get("clientOrderId")

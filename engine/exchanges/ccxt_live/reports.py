@@ -57,6 +57,23 @@ def report_of(order: Row, client_order_id: str, trades: Sequence[Row]) -> OrderR
     )
 
 
+def listed(order: Row, client_order_id: str) -> OrderReport:
+    """Return an order of a list, which names no trades: filled is what the list says. It is no ground for a position."""
+    quantity, told = exact(order["amount"], "its quantity"), exact(order.get("filled") or 0, "its filled quantity")
+    average = order.get("average")
+    return OrderReport(
+        venue_order_id=_text(order["id"], "its id"),
+        client_order_id=client_order_id,
+        symbol=_text(order["symbol"], "its symbol"),
+        side=Side(order["side"]),
+        quantity=quantity,
+        status=_status(order, quantity, told, told),
+        filled_quantity=told,
+        average_price=exact(average, "its average") if average and told else None,
+        at=_time(order.get("timestamp")),
+    )
+
+
 def acknowledged(order: Row, request: OrderRequest) -> OrderReport:
     """Return what an answer to a new order says. Some venues give only its id: everything else is looked up then.
 

@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.events import EventKind, NewEvent
 from engine.core.lifecycle import (
     FINAL_ATTEMPTS,
+    NO_ORDER,
     SIGNAL_LIFE,
     SUCCESSFUL_ATTEMPTS,
     AttemptState,
@@ -29,7 +30,6 @@ from engine.store.sqlite.signals import set_due, step_signal
 _DUE: Final = frozenset({SignalState.NEW.value, SignalState.WAITING.value})
 _ENDED: Final = frozenset(state.value for state in FINAL_ATTEMPTS)
 _SUCCESSFUL: Final = frozenset(state.value for state in SUCCESSFUL_ATTEMPTS)
-_NO_ORDER: Final = frozenset(s.value for s in (AttemptState.NOT_SENT, AttemptState.REJECTED, AttemptState.ABSENT))
 _PROBED: Final = frozenset({AttemptState.UNKNOWN.value, AttemptState.ACCEPTED.value})
 _UNKNOWN: Final = AttemptState.UNKNOWN.value
 _DONE: Final = SignalState.DONE.value
@@ -180,8 +180,8 @@ def _tally(desk: Desk, row: AttemptRow, before: str) -> None:
     if before != after:
         counts.total("attempt_state", before, -1)
         counts.total("attempt_state", after)
-        if not row.reduces and (before in _NO_ORDER) != (after in _NO_ORDER):
-            counts.minute(row.intent_at, Figure.ENTRIES, -1 if after in _NO_ORDER else 1)
+        if not row.reduces and (before in NO_ORDER) != (after in NO_ORDER):
+            counts.minute(row.intent_at, Figure.ENTRIES, -1 if after in NO_ORDER else 1)
     if after in _SUCCESSFUL and row.tally != "success":
         if row.tally == "failure":
             counts.minute(row.intent_at, Figure.FAILURES, -1)
