@@ -258,6 +258,8 @@ def a_storm(venue: str, seed: int, folder: Path, strength: Strength) -> VenueSto
     deck = folder / "deck"
     deck.mkdir()
     tls = folder / "tls" if strength.real_names else None
+    if tls is not None:
+        tls.mkdir()
     with a_venue_child(venue, state=folder / "venue.json", tls_folder=tls) as control:
         storm = VenueStorm(
             deck, producers=PRODUCERS, pause_s=strength.pause_s, signals=strength.signals, kill_every_s=strength.kill_every_s, kills_min=strength.kills,

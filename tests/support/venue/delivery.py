@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -134,10 +135,11 @@ async def _trickle(request: web.BaseRequest, reply: Reply, seconds: float, clock
     await response.prepare(request)
     pieces = max(TRICKLES, int(seconds))
     size = -(-len(body) // pieces)
-    for first in range(0, len(body), size):
-        await response.write(body[first : first + size])
-        await clock.sleep(seconds / pieces)
-    await response.write_eof()
+    with suppress(ConnectionResetError):  # who asked has stopped waiting
+        for first in range(0, len(body), size):
+            await response.write(body[first : first + size])
+            await clock.sleep(seconds / pieces)
+        await response.write_eof()
     return response
 
 
