@@ -20,7 +20,7 @@ from engine.core.events import Answer, Considered, EventKind, Level, NewEvent, R
 from engine.core.lifecycle import SignalState, SignalStep
 from engine.core.order import Latency, OrderKind, OrderRequest, client_order_id
 from engine.core.readiness import diagnose
-from engine.core.risk import Book, error_for, judge, with_exit_marked
+from engine.core.risk import Book, error_for, judge, with_exit_marked, with_reference
 from engine.core.routing import Candidate, Tried, route
 from engine.core.sizing import Sized, Unsizable, limit_price, size
 from engine.core.values import Reason
@@ -86,7 +86,7 @@ class OrderExecutionPipeline:
         objection = verdict.objection
         if objection is not None:
             return self._held(signal, verdict, objection)
-        signal = with_exit_marked(signal, book.holdings)
+        signal = with_reference(with_exit_marked(signal, book.holdings), book.prices)
         tried = await self._tried(signal)
         way, sized = self._place(signal, book, tried, now)
         if isinstance(sized, Unsizable):
@@ -211,9 +211,7 @@ class OrderExecutionPipeline:
             price=None if signal.price is None else limit_price(signal.price, signal.side, desk.rules[signal.symbol]),
             reduces=signal.reduces,
             reference_price=signal.reference_price,
-            slippage_max=None
-            if signal.reduces or signal.reference_price is None
-            else self._settings.limits.slippage_max,
+            slippage_max=self._slippage_max(signal),
         )
         event = NewEvent(
             EventKind.INTENT,
@@ -241,6 +239,11 @@ class OrderExecutionPipeline:
             },
         )
         return Intent(signal.id, signal.version, n, way.trader, request, now, latency, (event,))
+
+    def _slippage_max(self, signal: Signal) -> Decimal | None:
+        # An exit must come out at any price, and a limit order has its bound already.
+        is_bounded = not signal.reduces and signal.price is None and signal.reference_price is not None
+        return self._settings.limits.slippage_max if is_bounded else None
 
     def _held(self, signal: Signal, verdict: Verdict, objection: Answer, way: Route | None = None) -> Plan:
         error = error_for(objection, signal)

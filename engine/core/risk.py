@@ -136,6 +136,17 @@ def with_exit_marked(signal: Signal, holdings: Holdings) -> Signal:
     return replace(signal, reduces=True, preferred_trader=position.trader)
 
 
+def with_reference(signal: Signal, prices: Mapping[str, Quote]) -> Signal:
+    """Return the signal with a price to measure slippage from: the one it was made at, else the market's last one.
+
+    Whoever hands a signal in from outside knows no price of ours; without one its market order would have no bound.
+    """
+    quote = prices.get(signal.symbol)
+    if signal.reference_price is not None or quote is None:
+        return signal
+    return replace(signal, reference_price=quote.price)
+
+
 def is_fresh(case: Case) -> Answer:
     """The signal's time has not run out."""
     left = (case.signal.expires_at - case.now).total_seconds()

@@ -145,6 +145,9 @@ class Storm:
 
     def _stop(self) -> None:
         assert self._engine is not None
+        ready, until = f"engine runs, pid {self._engine.pid},", time.monotonic() + 30
+        while ready not in (self.folder / "engine.log").read_text() and time.monotonic() < until:
+            time.sleep(0.1)  # while Python itself starts, a signal simply ends it
         self._engine.send_signal(signal.SIGTERM)
         code = self._engine.wait(60)
         if code != 0:

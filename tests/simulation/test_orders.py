@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_a_signal_handed_in_becomes_one_order_and_its_story_tells_every_step(db:
             assert isinstance(answers, list)
             assert {row["rule"] for row in answers} >= {"is_fresh", "is_confident"}
             assert await orders_of(running, taken.signal_id) == 1
+
+    live(play())
+
+
+def test_a_market_order_from_outside_is_bounded_around_the_market_and_a_limit_order_by_its_own_price(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(limits={"slippage_max": "0.003"})) as running:
+            market = await running.until((await running.hand_in()).signal_id, SignalState.DONE)
+            [first] = market.attempts
+            assert (first.request.reference_price is None, first.request.slippage_max) == (False, Decimal("0.003"))
+            price = str(round((first.request.reference_price or 0) * Decimal("1.05"), 2))
+            limit = await running.until((await running.hand_in(price=price)).signal_id, SignalState.DONE)
+            assert [a.request.slippage_max for a in limit.attempts] == [None]
 
     live(play())
 
