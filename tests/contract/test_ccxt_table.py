@@ -77,3 +77,4 @@ def test_no_outcome_is_taken_for_more_than_it_proves(venue: str) -> None:
         assert existing[client_id] == row.orders[venue], row.fault
         assert not (existing[client_id] and word in {"refused", "unsent"}), f"{row.fault}: {word}"
         assert existing[client_id] or word != "accepted", f"{row.fault}: {word}"
+        assert word == row.taken[venue], row.fault

@@ -33,7 +33,13 @@ SYMBOLS: Final = ("BTC/USDT", "ETH/USDT")
 PRODUCERS: Final = 6
 UNKNOWN_S_MAX: Final = 60.0
 RATE: Final = 0.3
-SKEWS_S: Final = (0.0, 0.3, -0.3, 0.5, -0.5)  # the venue's clock against ours, by seed; beyond 0.75 s a trader sends nothing
+SKEWS_S: Final = (
+    0.0,
+    0.3,
+    -0.3,
+    0.5,
+    -0.5,
+)  # the venue's clock against ours, by seed; beyond 0.75 s a trader sends nothing
 # Everything but refused credentials, after which a trader rightly waits for a person.
 MIX: Final = {
     "connection closed before processing": 3,
