@@ -149,6 +149,7 @@ class VenueStorm(Storm):
     requests: int = 0
     faulted: int = 0
     unknown_s: float = 0.0
+    reviewed: int = 0
 
     def run(self) -> list[str]:
         """See `Storm.run`."""
@@ -171,12 +172,28 @@ class VenueStorm(Storm):
             open_signals = dict(self._read(self.db, "SELECT state, count(*) FROM signal GROUP BY state"))
             if rows.get("unknown", 0) + rows.get("intent", 0):
                 self.unknown_s = time.monotonic() - began
-            if not {"new", "waiting", "executing"} & set(open_signals):
+            if open_signals.get("needs_review") and not rows.get("unknown"):
+                self._review()
+            elif not {"new", "waiting", "executing"} & set(open_signals):
                 break
         else:
             self.faults.append(f"not settled in {self.settle_s:.0f} s: {open_signals}, attempts {rows}")
         if self.unknown_s > UNKNOWN_S_MAX:
             self.faults.append(f"an outcome stayed unknown for {self.unknown_s:.0f} s after the storm")
+
+    def _review(self) -> None:
+        """Answer, as an operator who looks at the venue, for each signal whose outcome nothing proves."""
+        self._venue.settle()
+        there = {str(order["client_id"]): str(order["id"]) for order in self._venue.orders()}
+        rows = self._read(self.db, "SELECT signal_id, client_order_id FROM attempt WHERE state = 'review'")
+        for signal_id, client_id in rows:
+            order = there.get(client_id)
+            answer = ["attach", signal_id, order] if order else ["absent", signal_id]
+            words = self._command("signal", *answer, "--why", "looked at the venue", "--yes")
+            done = subprocess.run(words, capture_output=True, env=self.env)
+            if done.returncode != 0:
+                self.faults.append(f"{answer}: exit {done.returncode}: {done.stderr[-400:]!r}")
+            self.reviewed += 1
 
     def _orders(self) -> Counter[str]:
         return Counter(str(order["client_id"]) for order in self._venue.orders())
@@ -303,7 +320,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 print(
                     f"{venue} seed {seed}: {time.monotonic() - began:.0f} s, {len(storm.acknowledged)} acknowledged, {storm.kills} kills, "
                     f"{storm.orders} orders, signals {dict(storm.states)}, attempts {dict(storm.attempts)}, "
-                    f"unknown until {storm.unknown_s:.0f} s after, {storm.late} late without a fence, {storm.requests} requests, {storm.faulted} of them met a fault; "
+                    f"{storm.reviewed} answered by a person, unknown until {storm.unknown_s:.0f} s after, {storm.late} late without a fence, {storm.requests} requests, {storm.faulted} of them met a fault; "
                     + ("; ".join(storm.found[:20]) or "nothing is wrong"),
                     flush=True,
                 )
