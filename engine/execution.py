@@ -14,6 +14,7 @@ from engine.core.errors import ExecutionError
 from engine.core.events import Route, Signal, TraderState, Verdict
 from engine.core.lifecycle import AttemptState
 from engine.core.order import Latency
+from engine.core.portfolio import Holdings
 from engine.core.readiness import ReadinessFacts
 from engine.core.risk import Book, Limits
 from engine.core.sizing import Funds, Sized
@@ -90,7 +91,7 @@ class Desk(Protocol):
 class Surroundings(Protocol):
     """What the pipeline asks of the engine around it: the facts for the gate and for the diagnosis."""
 
-    async def book(self, now: datetime) -> Book: ...
+    async def book(self, now: datetime, holdings: Holdings | None = None) -> Book: ...
 
     def trader_states(self) -> Mapping[str, TraderState]: ...
 

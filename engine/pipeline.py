@@ -19,6 +19,7 @@ from engine.core.errors import NoSignalsAvailable, SignalExpired, TraderUnavaila
 from engine.core.events import Answer, Considered, EventKind, Level, NewEvent, Route, Signal, Verdict
 from engine.core.lifecycle import SignalState, SignalStep
 from engine.core.order import Latency, OrderKind, OrderRequest, client_order_id
+from engine.core.portfolio import Holdings
 from engine.core.readiness import diagnose
 from engine.core.risk import Book, error_for, judge, with_exit_marked, with_reference
 from engine.core.routing import Candidate, Tried, route
@@ -46,9 +47,9 @@ class OrderExecutionPipeline:
         self._settings, self._clock = settings, clock
         self.logger = ExecutionLogger(Totals())
 
-    async def gather(self) -> Book:
-        """Return everything that a round of decisions looks at."""
-        return await self._around.book(self._clock.wall())
+    async def gather(self, holdings: Holdings | None = None) -> Book:
+        """Return everything that a round of decisions looks at, with what is held as `holdings` or as the store has it now."""
+        return await self._around.book(self._clock.wall(), holdings)
 
     async def diagnose_execution_readiness(self) -> ExecutionStatus:
         """Ask every gate between a candle and a fill, now."""

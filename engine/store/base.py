@@ -255,6 +255,9 @@ class Store(Reader, Protocol):
     async def due(self, now: datetime, limit: int) -> list[Signal]:
         """Return NEW and WAITING signals whose due_at has come, exits first, then by (due_at, seq)."""
 
+    async def agenda(self, now: datetime, until: datetime, limit: int) -> tuple[list[Signal], Holdings]:
+        """Return what falls due until `until`, see `due`, and what is held `now`: both of one moment."""
+
     async def next_due(self) -> datetime | None: ...
 
     async def signal(self, signal_id: str) -> Signal | None: ...

@@ -85,12 +85,13 @@ class Dispatcher:
 
     async def _step(self) -> int:
         now, seen = self._clock.wall(), self._reconsidered
-        signals = await self._store.due(now if seen is None else now + RECONSIDER_AHEAD, BATCH)
+        until = now if seen is None else now + RECONSIDER_AHEAD
+        signals, holdings = await self._store.agenda(now, until, BATCH)
         if seen is not None:
             signals = self._reconsider(signals, seen, now)
         if not signals:
             return 0
-        plans = await self._decide(signals, await self._pipeline.gather())
+        plans = await self._decide(signals, await self._pipeline.gather(holdings))
         applied = await self._pipeline.commit(plans)
         committed_s = self._clock.elapsed()
         for plan, result in zip(plans, applied, strict=True):

@@ -13,7 +13,7 @@ from engine.clock import Clock
 from engine.core.board import EngineFacts, EngineState
 from engine.core.events import Desired, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
-from engine.core.portfolio import EngineSwitches
+from engine.core.portfolio import EngineSwitches, Holdings
 from engine.core.readiness import ReadinessFacts
 from engine.core.risk import Book, Limits
 from engine.core.values import Mode
@@ -65,15 +65,15 @@ class Situation:
         self.switches = await self._parts.store.switches()
         await self._parts.health.refresh()
 
-    async def book(self, now: datetime) -> Book:
-        """Return everything that the gate looks at."""
+    async def book(self, now: datetime, holdings: Holdings | None = None) -> Book:
+        """Return everything that the gate looks at; `holdings` spares reading them again."""
         parts = self._parts
         quotes = parts.feed.quotes
         for desk in parts.desks.values():
             desk.learn(len(quotes))
         return Book(
             switches=self.switches,
-            holdings=await parts.store.holdings(now),
+            holdings=holdings or await parts.store.holdings(now),
             known_symbols=frozenset(symbol for desk in parts.desks.values() for symbol in desk.rules) | self._awaited(),
             untold=tuple(name for name, desk in parts.desks.items() if not desk.rules),
             prices=quotes,

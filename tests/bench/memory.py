@@ -32,7 +32,7 @@ def run(quick: bool) -> list[Figure]:
         )  # fmt: skip
         sizes = []
         while child.poll() is None:
-            sizes.append(_resident_mib(child.pid))
+            sizes.append(resident_mib(child.pid))
             time.sleep(0.25)
         took = time.perf_counter() - began
     sizes = [size for size in sizes if size]
@@ -63,7 +63,8 @@ def _write(path: Path, count: int, number: int) -> None:
             last = price
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
+    """Return a process's resident memory in MiB, 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -36,6 +36,24 @@ def test_exits_are_due_first_then_the_oldest(kind: str, tmp_path: Path) -> None:
 
 
 @EVERY_STORE
+def test_what_is_due_comes_together_with_what_is_held(kind: str, tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        bought = await stage.commit(a_signal("bought"))
+        fill = a_fill(quantity=bought.request.quantity)
+        await stage.step(bought, AttemptStep.FILL, fills=(fill,), signal_step=SignalStep.COMPLETE)
+        later = NOW + timedelta(hours=1)
+        await stage.store.put_signals([a_signal("now"), a_signal("later", received_at=later)])
+        store = await stage.turn()
+        for until, ids in ((NOW, ["now"]), (later, ["now", "later"])):
+            due, holdings = await store.agenda(NOW, until, 10)
+            assert [s.id for s in due] == ids
+            assert holdings == await store.holdings(NOW)
+            assert [p.quantity for p in holdings.positions] == [bought.request.quantity]
+
+    on_stage(kind, tmp_path, scenario)
+
+
+@EVERY_STORE
 def test_a_postponed_signal_is_due_when_it_said_and_never_after_it_expires(kind: str, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         signal = await stage.put(a_signal())

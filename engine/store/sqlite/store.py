@@ -71,6 +71,9 @@ class SqliteStore(Reads):
     async def due(self, now: datetime, limit: int) -> list[Signal]:
         return await self._ask(partial(_due, micros(now), limit))
 
+    async def agenda(self, now: datetime, until: datetime, limit: int) -> tuple[list[Signal], Holdings]:
+        return await self._ask(partial(_agenda, now, until, limit))
+
     async def next_due(self) -> datetime | None:
         return await self._row("next_due", (), lambda row: moment_or_none(row[0]))
 
@@ -182,6 +185,12 @@ def _due(now: int, limit: int, connection: sqlite3.Connection) -> list[Signal]:
     exits = connection.execute(query, (1, now, limit)).fetchall()
     entries = connection.execute(query, (0, now, limit - len(exits))).fetchall()
     return [signal_of(row) for row in exits + entries]
+
+
+def _agenda(
+    now: datetime, until: datetime, limit: int, connection: sqlite3.Connection
+) -> tuple[list[Signal], Holdings]:
+    return _due(micros(until), limit, connection), _holdings(now, connection)
 
 
 def _holdings(now: datetime, connection: sqlite3.Connection) -> Holdings:
