@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich._palettes import STANDARD_PALETTE
 
 from engine.core.errors import ConfigError
 from tui.theme_files import ThemeFile, contrast, own, read
@@ -40,6 +41,13 @@ def test_the_shipped_ones_are_taken_unchecked_and_pass_every_check() -> None:
 def test_the_default_is_shipped_and_a_light_one_too() -> None:
     assert THEMES[DEFAULT].dark
     assert not THEMES["calm-light"].dark
+
+
+def test_the_one_for_sixteen_colours_has_no_other() -> None:
+    there = {tuple(STANDARD_PALETTE[number]) for number in range(16)}
+    told = THEMES["sixteen"].model_dump()
+    used = {colour for part in ("depth", "text", "meaning") for colour in told[part].values()}
+    assert {tuple(bytes.fromhex(colour[1:])) for colour in used} <= there
 
 
 def test_contrast_is_that_of_the_guidelines() -> None:
