@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TERMINAL_CHECK_S: Final = 3.0
 EXIT_TERMINAL_LOST: Final = 1
+TOLD_TO_STOP: Final = "The engine was told to stop in order; nothing in the store is lost."
+LEFT_RUNNING: Final = "The engine runs in another process and was left as it is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ class EngineInside:
     trouble: Callable[[], str] = field(default=lambda: "")
 
 
+@dataclass(frozen=True, slots=True)
+class EngineElsewhere:
+    """The engine of another process, which goes on without this screen. `silence` returns why it does not answer, or ""."""
+
+    silence: Callable[[], str]
+
+
 class SignalDeckApp(App[int]):
     """The dashboard. It needs an engine only through its bridge, and its return value is the exit code."""
 
@@ -74,13 +83,14 @@ class SignalDeckApp(App[int]):
         bridge: Bridge,
         dress: Dress | None = None,
         *,
-        engine: EngineInside | None = None,
+        engine: EngineInside | EngineElsewhere | None = None,
         clock: Clock | None = None,
         crash_file: Path | None = None,
     ) -> None:
         self.bridge = bridge
         self.dress = dress or Dress()
-        self.engine = engine or EngineInside()
+        self.engine = engine if isinstance(engine, EngineInside) else EngineInside()
+        self.elsewhere = engine if isinstance(engine, EngineElsewhere) else None
         self.clock: Clock = clock or SystemClock()
         self.crash_file = crash_file
         self.complaints: list[str] = []
@@ -122,6 +132,8 @@ class SignalDeckApp(App[int]):
     async def on_mount(self) -> None:
         await self.bridge.open()
         around = Surroundings(self.clock, self.dress.refresh_s or base_interval(os.environ), self.engine.trouble)
+        if self.elsewhere is not None:
+            around = replace(around, silence=self.elsewhere.silence)
         self.main = MainScreen(self.bridge, around)
         await self.push_screen(self.main)
         for complaint in self.complaints:
@@ -154,9 +166,12 @@ class SignalDeckApp(App[int]):
             await self.push_screen(HelpScreen(self.screen))
 
     async def action_quit(self) -> None:
-        """Leave. Asks first while orders are in flight; asked again while the question stands, it goes at once."""
+        """Leave. Asks first while orders are in flight here, or if the engine is elsewhere and runs on.
+
+        Asked again while the question stands, it goes at once.
+        """
         in_flight = self._in_flight
-        if not in_flight or self._is_leaving:
+        if self._is_leaving or not (in_flight or self.elsewhere):
             self.exit(0)
             return
         self._is_leaving = True
@@ -174,6 +189,9 @@ class SignalDeckApp(App[int]):
         orders = "1 order is in flight" if in_flight == 1 else f"{in_flight} orders are in flight"
         told = "The engine sends nothing more, waits for their answers and ends. What it cannot wait for is kept and"
         question = Confirm("Quit", orders, f"{told} looked up at the next start.", gravity=Gravity.MILD)
+        if self.elsewhere is not None:
+            told = "The engine runs in another process. It is left running, and so are its orders and other dashboards."
+            question = Confirm("Close this dashboard", "this screen alone", told, gravity=Gravity.MILD)
         answer: bool | None = await self.push_screen_wait(question)
         self._is_leaving = False
         if answer:
@@ -186,18 +204,25 @@ class SignalDeckApp(App[int]):
     def action_suspend_process(self) -> None:
         """Stay: a stopped process would stop the engine with it."""
 
+    @property
+    def _left_behind(self) -> str:
+        return LEFT_RUNNING if self.elsewhere is not None else TOLD_TO_STOP
+
     def _handle_exception(self, error: Exception) -> None:
         """Leave with exit code 1 and a report without the values of variables: they may be keys."""
         self._return_code = 1
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-        self.panic(crash_report(error, self.crash_file))
+        self.panic(crash_report(error, self.crash_file, self._left_behind))
 
 
-def crash_report(error: BaseException, path: Path | None = None) -> Text:
-    """Return what broke and where, as text that holds no variable's value and no known secret. `path` gets all of it."""
-    lines = ["SignalDeck's screen broke. The engine was told to stop in order; nothing in the store is lost.", ""]
+def crash_report(error: BaseException, path: Path | None = None, left_behind: str = TOLD_TO_STOP) -> Text:
+    """Return what broke and where, as text that holds no variable's value and no known secret. `path` gets all of it.
+
+    `left_behind` says what became of the engine.
+    """
+    lines = [f"SignalDeck's screen broke. {left_behind}", ""]
     lines += crash.summary(error)
     if path is not None and crash.keep(error, path):
         lines += ["", f"The whole way is told in {clean(str(path), 500)}"]

@@ -11,7 +11,7 @@ from tui.formatting import clock_time, foreign
 from tui.widgets.cells import Cell, content
 
 
-def banner_words(board: Board | None, store_trouble: str, engine_trouble: str) -> Sequence[Cell]:
+def banner_words(board: Board | None, store_trouble: str, engine_trouble: str, silence: str = "") -> Sequence[Cell]:
     """Return what the banner says, the worst first; nothing when all is well."""
     if engine_trouble:
         return (
@@ -22,6 +22,12 @@ def banner_words(board: Board | None, store_trouble: str, engine_trouble: str) -
         return (
             Cell(" ▲ The store cannot be read ", "bold reverse $warning"),
             Cell(f" {foreign(store_trouble)}", "$warning"),
+        )
+    if silence:
+        return (
+            Cell(" ✖ No engine answers ", "bold reverse $error"),
+            Cell(" Wishes are refused; this goes on when one is there.", "$error"),
+            Cell(f"  {foreign(silence)}", "$muted"),
         )
     if board is None:
         return (Cell(" ○ opening the store", "$muted"),)
@@ -46,9 +52,9 @@ class Banner(Static):
         self.display = False
         self._said: Sequence[Cell] = ()
 
-    def show(self, board: Board | None, store_trouble: str, engine_trouble: str) -> None:
+    def show(self, board: Board | None, store_trouble: str, engine_trouble: str, silence: str = "") -> None:
         """Say what has to be said."""
-        words = banner_words(board, store_trouble, engine_trouble)
+        words = banner_words(board, store_trouble, engine_trouble, silence)
         if words != self._said:
             self._said = words
             self.display = bool(words)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from engine.clock import Chance, Clock, SystemChance, SystemClock, hex_id
+from engine.control import ControlClient
 from engine.core.board import Board, ExecutionStatus, Story
 from engine.core.commands import Command, CommandKind, NewCommand
-from engine.core.errors import CommandRefused, NotThere
+from engine.core.errors import CommandRefused, NotThere, SignalDeckError
 from engine.core.events import Event
 from engine.core.intake import EngineService, Taken
 from engine.store.base import BoardLimits, Reader
 from tui.formatting import market_now
 
 ANSWER_S_MAX: Final = 15.0  # the engine answers a wish in milliseconds; a trader's last call is bounded by 8 s
+
+PING_EVERY_S: Final = 1.0
+PING_S_MAX: Final = 3.0  # an engine that stands still for longer is told of
 
 T = TypeVar("T")
 
@@ -92,6 +98,49 @@ class OtherLoop:
                 return await asyncio.shield(asyncio.wrap_future(future))  # whoever stops waiting undoes nothing
         except TimeoutError:
             raise NotThere(f"the engine did not answer within {self._answer_s_max:g} s; it may still obey") from None
+
+
+class SocketEngine:
+    """An engine in another process of this machine. Each question has a connection of its own, for as long as it takes.
+
+    So a screen that stands still keeps none of the engine's few connections, and no question waits for another.
+    `silence` says why the engine did not answer when it was last asked, the empty text if it did.
+    """
+
+    def __init__(self, path: Path, clock: Clock | None = None, *, answer_s_max: float = ANSWER_S_MAX) -> None:
+        self._path, self._clock, self._answer_s_max = path, clock or SystemClock(), answer_s_max
+        self.silence = ""
+
+    async def hand_in(self, requests: list[Mapping[str, object]]) -> list[Taken]:
+        return await self._asked(lambda engine: engine.hand_in(requests))
+
+    async def submit(self, command: NewCommand) -> Command:
+        return await self._asked(lambda engine: engine.submit(command))
+
+    async def diagnose(self) -> ExecutionStatus:
+        return await self._asked(lambda engine: engine.diagnose())
+
+    async def listen(self) -> None:
+        """Ask once a second whether the engine is there, until cancelled."""
+        while True:
+            with contextlib.suppress(SignalDeckError):  # a refusal is an answer; silence is kept for the screen
+                await self._asked(lambda engine: engine.ping(), min(PING_S_MAX, self._answer_s_max))
+            await self._clock.sleep(PING_EVERY_S)
+
+    async def _asked(self, ask: Callable[[ControlClient], Awaitable[T]], seconds: float | None = None) -> T:
+        engine = ControlClient(self._path, clock=self._clock, timeout_s=seconds or self._answer_s_max)
+        try:
+            answer = await ask(engine)
+        except NotThere as silence:
+            self.silence = str(silence)
+            raise
+        except SignalDeckError:
+            self.silence = ""
+            raise
+        finally:
+            await engine.close()
+        self.silence = ""
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +234,30 @@ class StoreBridge:
         if self._reader_in_use is None:
             raise NotThere("the store is not open")
         return self._reader_in_use
+
+
+class AttachedBridge(StoreBridge):
+    """The bridge to an engine in another process: the same reads, and wishes over that engine's control socket."""
+
+    def __init__(
+        self,
+        reader: Callable[[], Awaitable[Reader]],
+        operator: Operator,
+        engine: SocketEngine,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(reader, operator, service=engine, clock=clock)
+        self._engine = engine
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await super().open()
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._engine.listen(), name="listening to the engine")
+
+    async def close(self) -> None:
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        await super().close()

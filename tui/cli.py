@@ -24,6 +24,7 @@ GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a start allocates mostly stays;
 # The first word of a command, and which module adds it: a group of that name, or a function add_<word>.
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "planning",
+    "attach": "attaching",
     "signal": "signals",
     "trader": "traders",
     "alert": "alerts",

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from engine.clock import SystemClock
 from tests.support.boards import NOON, RecordingBridge
-from tui.app import Dress, EngineInside, SignalDeckApp
+from tui.app import Dress, EngineElsewhere, EngineInside, SignalDeckApp
 from tui.panels.base import TablePanel
 from tui.screens.main import MainScreen
 
@@ -78,7 +78,7 @@ def perform(
     size: tuple[int, int] = (80, 24),
     bridge: RecordingBridge | None = None,
     dress: Dress | None = None,
-    engine: EngineInside | None = None,
+    engine: EngineInside | EngineElsewhere | None = None,
 ) -> SignalDeckApp:
     """Play `scene` on a terminal of `size` and return the program as it was left."""
 

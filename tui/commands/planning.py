@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from engine.core.errors import BadInput, ConfigError
+from engine.core.errors import BadInput, ConfigError, StoreLocked
 from engine.places import Named, default_db, find_config, find_db, make_private_folder
 from engine.variables import sets_anything
 from tui.commands.frame import command, leave
@@ -51,10 +51,8 @@ class RunOptions(DeckOptions):
 
 def deck(named: Named, options: DeckOptions) -> None:
     """Open the dashboard with the engine inside; without a configuration, a demo."""
-    _need_terminal()
-    from tui.commands.running import run
-
-    leave(run(make_run(named, options), headless=False))
+    need_terminal("use `signaldeck run --headless`")
+    leave(_run_or_attach(named, options))
 
 
 def add_run(app: typer.Typer) -> None:
@@ -69,13 +67,28 @@ def run_engine(named: Named, options: RunOptions) -> None:
     if options.seconds is not None and not options.headless:
         raise BadInput("--for", "only an engine without a screen ends by itself", "add --headless")
     if not options.headless:
-        _need_terminal()
-    leave(run(make_run(named, options), headless=options.headless, seconds=options.seconds))
+        need_terminal("use `signaldeck run --headless`")
+        leave(_run_or_attach(named, options))
+    leave(run(make_run(named, options), headless=True, seconds=options.seconds))
 
 
-def _need_terminal() -> None:
+def _run_or_attach(named: Named, options: DeckOptions) -> int:
+    """Run the engine under the dashboard; if another one has the store, offer to look at that one. The exit code."""
+    from tui.commands.running import run
+
+    planned = make_run(named, options)
+    try:
+        return run(planned, headless=False)
+    except StoreLocked as locked:
+        from tui.commands.attaching import offer
+
+        return offer(Named(named.config, planned.db), locked)
+
+
+def need_terminal(fix: str) -> None:
+    """Raise BadInput, which tells `fix`, unless there is a terminal to draw on."""
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on the last
-        raise BadInput("signaldeck", "this is no terminal to draw on", "use `signaldeck run --headless`")
+        raise BadInput("signaldeck", "this is no terminal to draw on", fix)
 
 
 @dataclass(frozen=True)

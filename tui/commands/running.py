@@ -19,7 +19,8 @@ from tui.commands.leaving import CLOSE_S, Leaving
 from tui.commands.planning import Run
 
 if TYPE_CHECKING:
-    from tui.app import SignalDeckApp
+    from engine.config import Loaded
+    from tui.app import Dress, SignalDeckApp
     from tui.commands.starting import EngineStart
 
 SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engine
@@ -27,7 +28,7 @@ SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engin
 
 def run(planned: Run, *, headless: bool, seconds: float | None = None) -> int:
     """Run what was planned, with or without a screen; the exit code."""
-    _keep_private()
+    keep_private()
     try:
         return run_headless(planned, seconds) if headless else run_dashboard(planned)
     except SignalDeckError:
@@ -37,7 +38,7 @@ def run(planned: Run, *, headless: bool, seconds: float | None = None) -> int:
         raise
 
 
-def _keep_private() -> None:
+def keep_private() -> None:
     """Let files be this user's alone, and let no crash leave an image of the memory behind, or words on the screen."""
     os.umask(0o077)
     crash.listen()
@@ -103,7 +104,7 @@ def run_dashboard(planned: Run) -> int:
     leaving = Leaving(engine.request_stop, engine.join, lambda: planned.settings.engine.drain_s)
     leaving.listen()
     engine.begin()
-    code = _show(app, leaving, is_detachable=lambda: planned.settings.engine.on_hangup == "detach")
+    code = show(app, leaving, is_detachable=lambda: planned.settings.engine.on_hangup == "detach")
     if leaving.is_detached and not leaving.requested:
         while not engine.join(1.0):
             pass  # without a screen now, until a signal ends it
@@ -127,28 +128,35 @@ def _end_log() -> None:
 
 def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:
     from engine.clock import SystemClock
-    from tui.app import Dress, EngineInside, SignalDeckApp
+    from tui.app import EngineInside, SignalDeckApp
     from tui.commands.starting import EngineStart, Facts, StartingBridge
 
     speed = "max" if planned.pace is None else f"{planned.pace:g}"
     bridge = StartingBridge(operator(), Facts(planned.mode, os.getpid(), speed), SystemClock())
     engine = EngineStart(planned, bridge, lambda: bridge.on_screen(lambda: app.exit(0)))
-    config = default_config() if planned.is_plain_demo else planned.loaded.path or default_config()
-    folder = config.parent / "themes"
-    dress = Dress(themes=folder if folder.is_dir() else None)
-    if not planned.is_plain_demo:
-        wanted = planned.settings.dashboard
-        dress = replace(dress, theme=wanted.theme, refresh_s=wanted.refresh_s or None)
     app = SignalDeckApp(
         bridge,
-        dress,
+        dress_of(None if planned.is_plain_demo else planned.loaded),
         engine=EngineInside(is_there=True, trouble=lambda: engine.error),
         crash_file=crash.crash_file(planned.db),
     )
     return app, engine
 
 
-def _show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: Callable[[], bool]) -> int:
+def dress_of(loaded: Loaded | None) -> Dress:
+    """Return how the screen looks by these settings, and by the defaults if nothing is configured."""
+    from tui.app import Dress
+
+    config = (loaded.path if loaded is not None else None) or default_config()
+    folder = config.parent / "themes"
+    dress = Dress(themes=folder if folder.is_dir() else None)
+    if loaded is None:
+        return dress
+    wanted = loaded.settings.dashboard
+    return replace(dress, theme=wanted.theme, refresh_s=wanted.refresh_s or None)
+
+
+def show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: Callable[[], bool]) -> int:
     """Draw until the operator leaves or a signal comes; the screen's exit code."""
 
     def close_screen() -> None:

@@ -42,11 +42,15 @@ _PANEL_KEYS: Final[list[BindingType]] = [
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the main screen is given beside the bridge. `engine_trouble` returns why an engine inside is dead, or ""."""
+    """What the main screen is given beside the bridge.
+
+    `engine_trouble` returns why an engine inside is dead, `silence` why one elsewhere does not answer; "" if all is well.
+    """
 
     clock: Clock
     refresh_s: float = LOCAL_S
     engine_trouble: Callable[[], str] = lambda: ""
+    silence: Callable[[], str] = lambda: ""
 
 
 class MainScreen(Screen[None]):
@@ -144,18 +148,19 @@ class MainScreen(Screen[None]):
     def _draw(self) -> bool:
         """Draw if a commit, a second or a trouble makes it look different; says whether it was drawn."""
         wall = self.around.clock.wall()
-        trouble = self.around.engine_trouble()
-        wanted = (self.board and self.board.change, int(wall.timestamp()), self.trouble, trouble)
+        trouble, silence = self.around.engine_trouble(), self.around.silence()
+        wanted = (self.board and self.board.change, int(wall.timestamp()), self.trouble, trouble, silence)
         if wanted == self._drawn_at:
             return False
         self._drawn_at = wanted
-        self.query_one(Banner).show(self.board, self.trouble, trouble)
+        self.query_one(Banner).show(self.board, self.trouble, trouble, silence)
         if self.board is None:
             return True
         now = market_now(self.board.engine, wall)
         with self.app.batch_update():
             self.status.show(self.board, wall, self._notes())
-            self.deck.set_class(freshness(self.board.engine, wall) is Freshness.STALE or bool(trouble), "-stale")
+            is_stale = freshness(self.board.engine, wall) is Freshness.STALE
+            self.deck.set_class(is_stale or bool(trouble or silence), "-stale")
             for panel in self.deck.panels.values():
                 panel.show(self.board, now, self.wishes.pending)
         self.refresh_bindings()
@@ -163,6 +168,8 @@ class MainScreen(Screen[None]):
 
     def _notes(self) -> list[Cell]:
         notes = [Cell(f"… {self.wishes.pending[kind]}", "$accent") for kind in _kinds() if kind in self.wishes.pending]
+        if self.around.silence():
+            notes.insert(0, Cell("✖ NO ANSWER", "bold reverse $error"))
         if self.bridge.read_only:
             notes.append(Cell("READ-ONLY", "$stale"))
         if self.pace.is_slowed:

@@ -167,7 +167,7 @@ def _lock(lock_path: Path, path: Path) -> int:
     except BlockingIOError as error:
         holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
         os.close(handle)
-        raise StoreLocked(f"{path} is in use by {holder}: attach to that engine, or stop it") from error
+        raise StoreLocked(f"{path} is in use by {holder}: look at it with `signaldeck attach`, or stop it") from error
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
     return handle
