@@ -103,7 +103,6 @@ def signal_row_of(row: Row) -> SignalRow:
 
 
 def attempt_of(row: Row) -> Attempt:
-    """Return an attempt with its request."""
     """Return the attempt that a row of its table states."""
     (seq, _, signal_id, n, client_order_id, trader, state, epoch, intent_at, ended_at, unknown_since) = row[:11]
     (next_probe_at, symbol, side, quantity, kind, send_by, price, reduces, reference_price, slippage) = row[11:21]
