@@ -21,6 +21,7 @@ from textual.theme import Theme
 from engine.clock import Clock, SystemClock
 from engine.core.text import clean
 from tui import crash
+from tui.directory import DOORS, door
 from tui.pace import base_interval
 from tui.palette import Commands
 from tui.plain import PlainGlyphs, is_plain
@@ -32,6 +33,7 @@ from tui.widgets.hints import PROGRAM
 if TYPE_CHECKING:
     from tui.bridge import Bridge
 
+SCREENS: Final = Binding.Group("Go to")
 TERMINAL_CHECK_S: Final = 3.0
 EXIT_TERMINAL_LOST: Final = 1
 TOLD_TO_STOP: Final = "The engine was told to stop in order; nothing in the store is lost."
@@ -75,6 +77,21 @@ class SignalDeckApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="program.quit_now", group=PROGRAM),
         Binding("ctrl+p", "command_palette", "Commands", priority=True, id="program.palette", group=PROGRAM),
+        *(
+            Binding(
+                one.key,
+                f"visit('{one.name}')",
+                one.label,
+                False,
+                id=f"visit.{one.name}",
+                group=SCREENS,
+                tooltip=one.tells,
+            )
+            for one in DOORS
+        ),
+        Binding(
+            "colon", "jump", "Go to", False, ":", id="visit.jump", group=SCREENS, tooltip="A screen or a signal by name"
+        ),
         Binding("question_mark", "help", "Help", key_display="?", id="program.help", group=PROGRAM),
     ]
 
@@ -160,6 +177,32 @@ class SignalDeckApp(App[int]):
     def on_app_focus(self, event: events.AppFocus) -> None:  # noqa: ARG002 - Textual's signature
         if self.main is not None:
             self.main.pace.is_away = False
+
+    async def action_visit(self, name: str) -> None:
+        """Go to a screen of the directory. One that is already on the way here is gone back to."""
+        one = door(name)
+        for at, screen in enumerate(self.screen_stack):
+            if isinstance(screen, one.kind()):
+                for _ in range(len(self.screen_stack) - at - 1):
+                    await self.pop_screen()
+                return
+        await self.push_screen(one.open(self.bridge, self.clock))
+
+    async def action_jump(self) -> None:
+        from tui.screens.jump import Jump
+
+        await self.push_screen(Jump(), self._jump)
+
+    async def _jump(self, target: str | None) -> None:
+        from tui.screens.story import StoryScreen
+
+        if target is None:
+            return
+        what, _, signal_id = target.partition(":")
+        if signal_id:
+            await self.push_screen(StoryScreen(self.bridge, signal_id, clock=self.clock))
+        else:
+            await self.action_visit(what)
 
     async def action_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):

@@ -46,6 +46,9 @@ class Bridge(Protocol):
 
     async def event(self, seq: int) -> Event | None: ...
 
+    async def ask(self, question: Callable[[Reader], Awaitable[T]]) -> T:
+        """Return the answer to a question to the store's read side, which cannot write."""
+
     async def readiness(self) -> ExecutionStatus | None:
         """Return the diagnosis made now by the running engine, else the last one kept, else None."""
 
@@ -194,6 +197,9 @@ class StoreBridge:
 
     async def event(self, seq: int) -> Event | None:
         return await self._reader.event(seq)
+
+    async def ask(self, question: Callable[[Reader], Awaitable[T]]) -> T:
+        return await question(self._reader)
 
     async def readiness(self) -> ExecutionStatus | None:
         if self._service is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.core.board import (
     Board,
@@ -20,6 +20,7 @@ from engine.core.board import (
     Story,
 )
 from engine.core.commands import Command, CommandKind, CommandState
+from engine.core.errors import NotThere
 from engine.core.events import (
     Alert,
     AlertState,
@@ -33,6 +34,9 @@ from engine.core.events import (
     TraderState,
 )
 from engine.core.values import Mode
+from engine.store.base import Reader
+
+T = TypeVar("T")
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -272,6 +276,7 @@ class RecordingBridge:
         self.broken: Exception | None = None
         self.is_open = False
         self.boards_read = 0
+        self.reader: Reader | None = None
 
     def show(self, **changes: Any) -> None:
         """Let the board be another one, as after a commit."""
@@ -297,6 +302,11 @@ class RecordingBridge:
 
     async def event(self, seq: int) -> Event | None:
         return next((e for e in self.shown.errors if e.seq == seq), None)
+
+    async def ask(self, question: Callable[[Reader], Awaitable[T]]) -> T:
+        if self.reader is None:
+            raise NotThere("there is no store behind this board")
+        return await question(self.reader)
 
     async def readiness(self) -> ExecutionStatus | None:
         return self.shown.readiness

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -15,10 +15,16 @@ from engine.core.board import Board, ExecutionStatus, Story
 from engine.core.commands import Command, CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from engine.core.events import Event
+from engine.store.base import Reader
+from engine.store.sqlite import SqliteStore
+from tests.support.store import an_open_store
 from tests.support.stories import NOON, SIGNAL_ID, a_board, at
 from tui.screens.detail import DetailScreen, Sheet
+from tui.screens.listing import ListScreen
 from tui.screens.story import StoryScreen
 from tui.themes import DEFAULT, shipped
+
+T = TypeVar("T")
 
 HOSTILE = [
     "[red]not markup[/red] [/]",
@@ -42,6 +48,7 @@ class RecordingBridge:
         self.stories = {story.signal.id: story for story in stories}
         self.picture = board or a_board()
         self.status: ExecutionStatus | None = None
+        self.reader: Reader | None = None
         self.wishes: list[tuple[CommandKind, str, str, dict[str, str], int | None]] = []
         self.trouble: SignalDeckError | None = None
         self.answer = (CommandState.DONE, "done")
@@ -82,6 +89,11 @@ class RecordingBridge:
     async def story(self, signal_id: str) -> Story | None:
         self._fail()
         return self.stories.get(signal_id)
+
+    async def ask(self, question: Callable[[Reader], Awaitable[T]]) -> T:
+        self._fail()
+        assert self.reader is not None, "this screen asks the store, and the test gave none"
+        return await question(self.reader)
 
     async def event(self, seq: int) -> Event | None:
         self._fail()
@@ -148,6 +160,28 @@ def play(shown: Screen[Any], script: Script, size: tuple[int, int] = (80, 24)) -
     asyncio.run(run())
 
 
+def play_store(
+    make: Callable[[RecordingBridge], Screen[Any]],
+    fill: Callable[[SqliteStore], Awaitable[object]],
+    script: Script,
+    size: tuple[int, int] = (80, 24),
+) -> RecordingBridge:
+    """Show a screen over a real store that `fill` has written to, and let `script` use it."""
+
+    async def run() -> RecordingBridge:
+        bridge = RecordingBridge()
+        async with an_open_store() as store:
+            await fill(store)
+            bridge.reader = store
+            app = Showing(make(bridge))
+            async with app.run_test(size=size, notifications=True) as pilot:
+                await settled(app, pilot)
+                await script(app, pilot)
+        return bridge
+
+    return asyncio.run(run())
+
+
 def story_screen(bridge: RecordingBridge, signal_id: str = SIGNAL_ID) -> StoryScreen:
     """Return the story's screen at noon and ten seconds."""
     return StoryScreen(bridge, signal_id, clock=ManualClock(at(10)))
@@ -175,6 +209,8 @@ async def settled(app: Showing, pilot: Pilot[None]) -> None:
         await pilot.pause()
     await pilot.pause()
     while isinstance(app.screen, DetailScreen) and not app.screen.query(Sheet):
+        await pilot.pause()
+    while isinstance(app.screen, ListScreen) and not app.screen.is_told:
         await pilot.pause()
 
 

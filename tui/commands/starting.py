@@ -6,9 +6,9 @@ import asyncio
 import gc
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.board import Board, EngineFacts, EngineState, ExecutionStatus, Headline, Story
 from engine.core.commands import Command, CommandKind
@@ -19,11 +19,14 @@ from engine.redaction import REDACT
 if TYPE_CHECKING:
     from engine.clock import Clock
     from engine.core.values import Mode
+    from engine.store.base import Reader
     from engine.wiring import EngineThread
     from tui.bridge import Bridge
     from tui.commands.planning import Run
 
 PAINT_S_MAX: Final = 1.5  # a terminal that never takes the first picture must not keep an engine from trading
+T = TypeVar("T")
+
 STARTING: Final = -1  # the change number of the picture before the store can be read
 
 
@@ -84,6 +87,11 @@ class StartingBridge:
 
     async def event(self, seq: int) -> Event | None:
         return await self._inner.event(seq) if self._inner else None
+
+    async def ask(self, question: Callable[[Reader], Awaitable[T]]) -> T:
+        if self._inner is None:
+            raise NotThere("the engine is still starting; try again in a moment")
+        return await self._inner.ask(question)
 
     async def readiness(self) -> ExecutionStatus | None:
         return await self._inner.readiness() if self._inner else None

@@ -12,9 +12,10 @@ from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
 from tui.bridge import Bridge
 from tui.dossiers import alert_sections
-from tui.screens.detail import DetailScreen, Errand
+from tui.screens.detail import DetailScreen
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
+from tui.screens.trail import Errand
 from tui.sections import Section
 
 SNOOZE_S: Final = 900

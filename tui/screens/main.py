@@ -81,9 +81,6 @@ class MainScreen(Screen[None]):
         Binding(
             "ctrl+r", "redraw", "Redraw", show=False, id="view.redraw", group=VIEW, tooltip="Paint everything again"
         ),
-        Binding(
-            "d", "readiness", "Diagnosis", id="view.readiness", group=VIEW, tooltip="Every gate between candle and fill"
-        ),
         Binding("P", "pause_all", "Pause all", id="all.pause", group=ALL),
         Binding("U", "resume_all", "Resume all", show=False, id="all.resume", group=ALL),
         Binding("K", "halt", "Halt", id="all.halt", group=ALL, tooltip="The kill switch"),
@@ -294,11 +291,6 @@ class MainScreen(Screen[None]):
             return ErrorScreen(self.bridge, event, clock=clock) if event else None
         alert = next((a for a in board.alerts if str(a.id) == key), None) if board else None
         return AlertScreen(self.bridge, alert, clock=clock) if alert else None
-
-    async def action_readiness(self) -> None:
-        from tui.screens.readiness import ReadinessScreen
-
-        await self.app.push_screen(ReadinessScreen(self.bridge, clock=self.around.clock))
 
     # what is wished for
 

@@ -16,8 +16,9 @@ from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS, SignalState
 from engine.core.text import clean
 from tui.bridge import Bridge
 from tui.screens.confirm import AskText, Confirm, Question
-from tui.screens.detail import DetailScreen, Errand
+from tui.screens.detail import DetailScreen
 from tui.screens.trader import TraderScreen
+from tui.screens.trail import Errand
 from tui.sections import Section, empty
 from tui.stories import sections, story_json
 from tui.widgets.cells import Cell

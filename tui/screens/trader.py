@@ -12,7 +12,8 @@ from engine.core.commands import CommandKind
 from engine.core.events import TraderState
 from tui.bridge import Bridge
 from tui.dossiers import trader_sections
-from tui.screens.detail import DetailScreen, Errand
+from tui.screens.detail import DetailScreen
+from tui.screens.trail import Errand
 from tui.sections import Section, empty
 from tui.widgets.cells import Cell
 
