@@ -53,6 +53,8 @@ UNPROVEN = [
     (KRAKEN, 200, {"error": ["EService:Timeout"]}),
     (KRAKEN, 200, {"error": ["EOrder:Insufficient funds", "EGeneral:Internal error"]}),
     (KRAKEN, 200, {"error": "EOrder:Insufficient funds"}),
+    (KRAKEN, 200, {"error": ["EGeneral:Invalid arguments:cl_ord_id not unique"]}),
+    (COINBASE, 200, {"error_response": {"error": "INVALID_REQUEST_DUPLICATE_CLIENT_ORDER_ID"}}),
     (KRAKEN, 502, None),
     (COINBASE, 500, {"error": "INTERNAL"}),
     (COINBASE, 200, {"success": False, "error_response": {"error": "UNKNOWN_FAILURE_REASON"}}),

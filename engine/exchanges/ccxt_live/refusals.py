@@ -6,6 +6,7 @@ A text that begins with a key of a table means the kind beside it; the longest k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +16,9 @@ from engine.redaction import REDACT
 
 _K = RefusalKind
 Codes = Mapping[str, RefusalKind | None]
+# A refusal in these words may be about an earlier copy of the order, which is then live: whatever code it comes under,
+# it proves nothing.
+_OF_A_TWIN: Final = re.compile(r"duplicat|unique|already|exist|repeat|cl_?ord_?id|client_?order_?id", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Refusals:
         return None
 
     def _kind(self, text: str) -> RefusalKind | None:
+        if _OF_A_TWIN.search(text):
+            return None
         matching = [key for key in self.codes if text.startswith(key)]
         return self.codes[max(matching, key=len)] if matching else None
 
@@ -107,7 +113,6 @@ BINANCE: Final = Refusals(
         "-2010 Market is closed": _K.MAINTENANCE,
         "-2010 This action is disabled": _K.AUTH,
         "-2010 This symbol is not permitted": _K.SYMBOL,
-        "-2010 Duplicate": None,  # an order with our id is there
         "-2014 ": _K.AUTH,
         "-2015 ": _K.AUTH,
     },

@@ -163,7 +163,7 @@ BEYOND: Final = (
         "InvalidOrder",
         "ExchangeError",
         "ExchangeError",
-        taken=("doubtful", "refused", "doubtful"),
+        taken="doubtful",
     ),
 )
 ROWS: Final = (*TABLE, *BEYOND)
