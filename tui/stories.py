@@ -30,6 +30,7 @@ from tui.formatting import (
 )
 from tui.sections import Row, Section, empty, mappings, offset, price, row, said
 from tui.verdicts import rule_name, why
+from tui.waterfall import timeline
 from tui.widgets.cells import Cell
 
 BAR_WIDTH: Final = 24  # cells of an attempt's waterfall
@@ -62,6 +63,7 @@ def sections(story: Story, now: datetime) -> tuple[Section, ...]:
         _votes(story.signal.votes),
         _gate(story),
         _traders(story),
+        timeline(story),
         *_attempts(story),
         _events(story),
     )

@@ -45,6 +45,7 @@ def test_the_answer_to_why_comes_first() -> None:
         "votes",
         "gate",
         "traders",
+        "timeline",
         "attempt-1",
         "events",
     ]
