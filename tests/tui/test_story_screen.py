@@ -239,12 +239,23 @@ def test_attempts_appear_as_they_are_made() -> None:
         keys = [sheet.id for sheet in shown.query("Sheet")]
         assert keys == [
             f"section-{key}"
-            for key in ("why", "facts", "votes", "gate", "traders", "attempt-1", "attempt-2", "attempt-3", "events")
+            for key in (
+                "why",
+                "facts",
+                "votes",
+                "gate",
+                "traders",
+                "timeline",
+                "attempt-1",
+                "attempt-2",
+                "attempt-3",
+                "events",
+            )
         ]
         bridge.tell(a_held_story())
         await shown.look()
         await pilot.pause()
-        assert [sheet.id for sheet in shown.query("Sheet")][5] == "section-attempts"
+        assert [sheet.id for sheet in shown.query("Sheet")][6] == "section-attempts"
 
     play(story_screen(bridge), script)
 
