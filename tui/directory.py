@@ -39,6 +39,10 @@ class Door(NamedTuple):
 
 DOORS: Final = (
     Door("diagnosis", "d", "Diagnosis", "Every gate between candle and fill", "tui.screens.readiness:ReadinessScreen"),
+    Door("log", "f2", "Log", "The whole journal as it is written", "tui.screens.journal:LogScreen"),
+    Door("errors", "f3", "Errors by kind", "How many of each kind", "tui.screens.error_kinds:ErrorKindsScreen"),
+    Door("alerts", "f4", "All alerts", "Active, seen and resolved", "tui.screens.alert_list:AlertListScreen"),
+    Door("metrics", "f5", "Metrics", "Every figure over five windows", "tui.screens.metrics:MetricsScreen"),
     Door("audit", "f7", "Audit", "What operators did, and what came of it", "tui.screens.audit:AuditScreen"),
 )
 

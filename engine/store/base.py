@@ -215,6 +215,12 @@ class Reader(Protocol):
     async def errors(self, before_seq: int | None, limit: int) -> list[Event]:
         """Return events of level WARNING and above, newest first."""
 
+    async def journal(self, before_seq: int | None, limit: int) -> list[Event]:
+        """Return events of every level, newest first, those with seq below `before_seq` (None: from the newest)."""
+
+    async def turns(self, trader: str, limit: int) -> list[Event]:
+        """Return what turned about a trader itself (health, breaker, quarantine, pause), newest first."""
+
     async def event(self, seq: int) -> Event | None: ...
 
     async def alerts(self, *, resolved: bool, limit: int) -> list[Alert]: ...
@@ -226,6 +232,9 @@ class Reader(Protocol):
     async def commands(self, before_id: int | None, limit: int) -> list[Command]: ...
 
     async def minutes(self, since: datetime, until: datetime) -> list[MinutePoint]: ...
+
+    async def latencies(self, since: datetime, until: datetime) -> Mapping[int, int]:
+        """Return how many executions of these minutes fell into each bucket of `engine.core.metrics`."""
 
     async def totals(self) -> Totals: ...
 

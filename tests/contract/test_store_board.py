@@ -15,6 +15,7 @@ from engine.core.board import Check, EngineFacts, EngineState, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Health, Level, Severity, TraderState
 from engine.core.feeds import FeedStanding, FeedState
 from engine.core.lifecycle import AttemptStep, SignalState, SignalStep
+from engine.core.metrics import bucket_of
 from engine.core.order import Latency
 from engine.core.values import Mode, Reason
 from engine.store.base import BoardLimits, TraderHealth
@@ -81,6 +82,8 @@ def test_outcomes_count_in_the_minute_of_their_intent(kind: str, tmp_path: Path)
         assert points[0].at == NOW
         assert points[0].latency_p50 == pytest.approx(0.4, rel=0.05)
         assert points[1].latency_p50 is None
+        assert await store.latencies(NOW, NOW + timedelta(minutes=4)) == {bucket_of(0.4): 1}
+        assert await store.latencies(NOW + timedelta(minutes=1), NOW + timedelta(minutes=4)) == {}
 
     on_stage(kind, tmp_path, scenario)
 

@@ -87,6 +87,26 @@ def test_an_alert_is_one_row_while_it_is_unresolved(kind: str, tmp_path: Path) -
 
 
 @EVERY_STORE
+def test_the_journal_is_read_backwards_page_by_page_and_a_traders_turns_by_its_name(kind: str, tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        turned = [
+            an_event(f"t{n}", kind=EventKind.TRADER, trader=name, from_state="up", to_state="down")
+            for n, name in enumerate(("north", "south", "north"))
+        ]
+        await stage.store.note([an_event("quiet"), *turned, an_event("loud", level=Level.ERROR, trader="north")])
+        store = await stage.turn()
+        newest = await store.journal(None, 9)
+        assert [e.text for e in newest if not e.text.startswith("engine start")] == ["loud", "t2", "t1", "t0", "quiet"]
+        assert await store.journal(newest[1].seq, 3) == newest[2:5]
+        turns = await store.turns("north", 9)
+        assert [(e.text, e.from_state, e.to_state) for e in turns] == [("t2", "up", "down"), ("t0", "up", "down")]
+        assert [e.text for e in await store.turns("north", 1)] == ["t2"]
+        assert await store.turns("nobody", 9) == []
+
+    on_stage(kind, tmp_path, scenario)
+
+
+@EVERY_STORE
 def test_errors_are_the_loud_part_of_the_journal(kind: str, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         await stage.put(a_signal("one"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar, Final
 
 from textual import on
@@ -19,6 +21,7 @@ from tui.bridge import Bridge
 from tui.filters import Filter
 from tui.formatting import foreign
 from tui.panels.base import Entry
+from tui.saving import save_lines
 from tui.screens.trail import TrailScreen
 from tui.stories import plain
 from tui.widgets.cells import Cell, content
@@ -32,8 +35,8 @@ LIST: Final = Binding.Group("List")
 class ListScreen(TrailScreen):
     """A screen that lists things, the newest first. A subclass gathers, and says what the rows are in `entries`.
 
-    `thing` gives what a row stands for, for copying it; `screen_of` what enter opens. Frozen, the table stands still
-    while the counting goes on.
+    `thing` gives what a row stands for, for copying and export; `screen_of` what enter opens. Frozen, the table stands
+    still while the counting goes on. In context, rows that the filter does not take stay, and `n` goes to those it takes.
     """
 
     DEFAULT_CSS = """
@@ -44,6 +47,10 @@ class ListScreen(TrailScreen):
         Binding(
             "full_stop", "freeze", "Freeze", key_display=".", id="list.freeze", group=LIST, tooltip="Rows stand still"
         ),
+        Binding("c", "context", "Context", show=False, id="list.context", group=LIST, tooltip="Matches among all rows"),
+        Binding("n", "match(1)", "Next match", show=False, id="list.next", group=LIST),
+        Binding("N", "match(-1)", "Match before", show=False, id="list.before", group=LIST),
+        Binding("e", "export", "Export", show=False, id="list.export", group=LIST, tooltip="The rows shown, as a file"),
         Binding("y", "copy_id", "Copy id", show=False, id="list.copy_id", group=LIST),
         Binding("Y", "copy_json", "Copy JSON", show=False, id="list.copy_json", group=LIST),
     ]
@@ -55,8 +62,10 @@ class ListScreen(TrailScreen):
         super().__init__(bridge, clock)
         self.filter = Filter()
         self.is_frozen = False
+        self.is_in_context = False
+        self.folder = Path()  # where exports go
         self._all: list[Entry] = []
-        self._frozen_at: frozenset[str] = frozenset()
+        self._still: list[Entry] = []  # what a frozen table shows
 
     def body(self) -> Iterator[Widget]:
         yield Static("", id="counts", markup=False)
@@ -112,10 +121,38 @@ class ListScreen(TrailScreen):
 
     def action_freeze(self) -> None:
         self.is_frozen = not self.is_frozen
-        self._frozen_at = frozenset(entry.row.key for entry in self._all)
-        if not self.is_frozen:
-            self._show_rows()
+        self._still = list(self._all) if self.is_frozen else []
+        self._show_rows()
         self._show_counts()
+
+    def action_context(self) -> None:
+        """Show what the filter takes among all the others, or alone again."""
+        self.is_in_context = not self.is_in_context
+        self._show_rows()
+        self._show_counts()
+
+    def action_match(self, step: int) -> None:
+        """Go to the next row (1) or the one before (-1) that the filter takes, round the end."""
+        entries = self._entries()
+        keys = [entry.row.key for entry in entries]
+        here = keys.index(self.table.cursor_key) if self.table.cursor_key in keys else 0
+        for way in range(1, len(entries) + 1):
+            at = (here + step * way) % len(entries)
+            if self.filter.takes(entries[at].facts):
+                self.table.move_to(keys[at])
+                return
+
+    async def action_export(self) -> None:
+        """Write the rows shown to a new file beside where the program was started."""
+        things = ((row.key, self.thing(row.key)) for row in self.table.rows)
+        lines = [plain(thing) for _, thing in things if thing is not None]
+        name = self.trail[0].lower().replace(" ", "-")
+        try:
+            path = await asyncio.to_thread(save_lines, name, lines, self.clock.wall(), self.folder)
+        except OSError as trouble:
+            self.toast(f"not exported: {trouble.strerror or trouble}: {trouble.filename or self.folder}", "error")
+        else:
+            self.toast(f"{len(lines)} rows exported to {path.resolve()}")
 
     def action_back(self) -> None:
         """Clear the filter if there is one, else go back."""
@@ -134,7 +171,9 @@ class ListScreen(TrailScreen):
             self.copy(json.dumps(plain(thing), ensure_ascii=False, indent=2), "The row as JSON")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in {"copy_id", "copy_json"} and self.is_mounted and self.table.cursor_key is None:
+        if action in {"copy_id", "copy_json", "export"} and self.is_mounted and self.table.cursor_key is None:
+            return None
+        if action in {"context", "match"} and not self.filter:
             return None
         return super().check_action(action, parameters)
 
@@ -160,21 +199,29 @@ class ListScreen(TrailScreen):
         message.stop()
         self.refresh_bindings()
 
+    def _entries(self) -> list[Entry]:
+        return self._still if self.is_frozen else self._all
+
     def _show_rows(self) -> None:
-        taken = [entry.row for entry in self._all if not self.filter or self.filter.takes(entry.facts)]
+        entries, is_met = self._entries(), self.filter.takes
+        if self.filter and self.is_in_context:
+            taken = [e.row._replace(style="bold $accent") if is_met(e.facts) else e.row for e in entries]
+        else:
+            taken = [e.row for e in entries if not self.filter or is_met(e.facts)]
         self.table.set_rows(taken, empty="nothing matches the filter; esc clears it" if self.filter else self.empty)
 
     def _show_counts(self) -> None:
         cells = self.counts()
         if self.filter:
-            shown = len(self.table.rows)
+            shown = sum(self.filter.takes(entry.facts) for entry in self._entries())
             cells += [
                 Cell("  filter ", "$muted"),
                 Cell(foreign(self.filter.text, 40), "$accent"),
-                Cell(f"  {shown} shown"),
+                Cell(f"  {shown} match, n and N go there" if self.is_in_context else f"  {shown} shown"),
             ]
         if self.is_frozen:
-            fresh = sum(entry.row.key not in self._frozen_at for entry in self._all)
+            known = {entry.row.key for entry in self._still}
+            fresh = sum(entry.row.key not in known for entry in self._all)
             cells.append(Cell(f"  FROZEN, {fresh} new; . goes on", "$stale"))
         elif self.follows and self.table.is_held:
             cells.append(Cell("  held, g follows", "$stale"))

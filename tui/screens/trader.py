@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
 from engine.clock import Clock
 from engine.core.commands import CommandKind
-from engine.core.events import TraderState
+from engine.core.events import Event, TraderState
+from tui.availability import availability_section
 from tui.bridge import Bridge
 from tui.dossiers import trader_sections
 from tui.screens.detail import DetailScreen
 from tui.screens.trail import Errand
 from tui.sections import Section, empty
 from tui.widgets.cells import Cell
+
+TURNS_MAX: Final = 500  # of the last hour; what turned more often than that shows the newest
 
 
 class TraderScreen(DetailScreen):
@@ -31,6 +34,7 @@ class TraderScreen(DetailScreen):
     def __init__(self, bridge: Bridge, name: str, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock)
         self.trader_name = name
+        self._turns: list[Event] = []
 
     @property
     def trail(self) -> tuple[str, ...]:
@@ -42,11 +46,16 @@ class TraderScreen(DetailScreen):
         traders = self.picture.traders if self.picture else ()
         return next((t for t in traders if t.name == self.trader_name), None)
 
+    async def gather(self) -> None:
+        if self.trader is not None:
+            self._turns = await self.bridge.ask(lambda store: store.turns(self.trader_name, TURNS_MAX))
+
     def tell(self, now: datetime) -> tuple[Section, ...]:
         trader = self.trader
         if trader is None or self.picture is None:
             return (Section("lead", Cell("Not there", "bold $error"), empty("The board has no trader of this name.")),)
-        return trader_sections(trader, self.picture, now)
+        lead, *others = trader_sections(trader, self.picture, now)
+        return (lead, availability_section(trader, self._turns, now), *others)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         allowed = super().check_action(action, parameters)

@@ -118,6 +118,8 @@ class TrailScreen(Screen[None]):
                 self._trouble = ""
             except SignalDeckError as error:
                 self._trouble = said(str(error), 120) or type(error).__name__
+            except Exception as fault:  # noqa: BLE001 - supervises the asking: a defect here must not end the dashboard
+                self._trouble = f"a defect: {type(fault).__name__}: {said(str(fault), 100)}"
             if self.is_attached:
                 await self._draw()
 

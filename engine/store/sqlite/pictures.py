@@ -75,6 +75,12 @@ def minutes(since: datetime, until: datetime, connection: sqlite3.Connection) ->
     return [_point(at, rows.get(at), latencies.get(at, {})) for at in range(min(rows), end, MINUTE_US)]
 
 
+def latencies(since: datetime, until: datetime, connection: sqlite3.Connection) -> dict[int, int]:
+    """Return the histogram of the minutes from `since`'s on that begin before `until`."""
+    first = micros(since) // MINUTE_US * MINUTE_US
+    return merged({bucket: count} for _, bucket, count in _rows(connection, "minute_latencies", first, micros(until)))
+
+
 def totals(connection: sqlite3.Connection) -> Totals:
     """Return the counts since the store was made."""
     sums: dict[str, dict[str, int]] = {}

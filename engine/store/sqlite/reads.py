@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from heapq import merge
@@ -81,6 +81,12 @@ class Reads(ABC):
     async def errors(self, before_seq: int | None, limit: int) -> list[Event]:
         return await self._rows("errors", (_LAST_SEQ if before_seq is None else before_seq, limit), event_of)
 
+    async def journal(self, before_seq: int | None, limit: int) -> list[Event]:
+        return await self._rows("journal_before", (_LAST_SEQ if before_seq is None else before_seq, limit), event_of)
+
+    async def turns(self, trader: str, limit: int) -> list[Event]:
+        return await self._rows("turns", (trader, limit), event_of)
+
     async def event(self, seq: int) -> Event | None:
         return await self._row("event", (seq,), event_of)
 
@@ -102,6 +108,9 @@ class Reads(ABC):
         Minutes between two with figures are there too, with none; those before the first one are not.
         """
         return await self._ask(partial(pictures.minutes, since, until))
+
+    async def latencies(self, since: datetime, until: datetime) -> Mapping[int, int]:
+        return await self._ask(partial(pictures.latencies, since, until))
 
     async def totals(self) -> Totals:
         return await self._ask(pictures.totals)

@@ -19,6 +19,12 @@ SELECT * FROM event INDEXED BY event_error WHERE level >= 30 AND level >= ? AND 
 -- name: errors
 SELECT * FROM event INDEXED BY event_error WHERE level >= 30 AND seq < ? ORDER BY seq DESC LIMIT ?
 
+-- name: journal_before
+SELECT * FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?
+
+-- name: turns
+SELECT * FROM event INDEXED BY event_trader WHERE kind = 'trader' AND trader = ? ORDER BY seq DESC LIMIT ?
+
 -- name: error_numbers
 SELECT seq FROM event INDEXED BY event_error WHERE level >= 30 ORDER BY seq DESC LIMIT ?
 
