@@ -14,9 +14,10 @@ from engine.control import ControlClient
 from engine.core.board import Board, ExecutionStatus, Story
 from engine.core.commands import Command, CommandKind, NewCommand
 from engine.core.errors import CommandRefused, NotThere, SignalDeckError
-from engine.core.events import Event
+from engine.core.events import Event, Signal
 from engine.core.intake import EngineService, Taken
-from engine.store.base import BoardLimits, Reader
+from engine.core.lifecycle import SignalState
+from engine.store.base import BoardLimits, Reader, SignalFilter
 from tui.formatting import market_now
 
 ANSWER_S_MAX: Final = 15.0  # the engine answers a wish in milliseconds; a trader's last call is bounded by 8 s
@@ -62,6 +63,11 @@ class Bridge(Protocol):
         expected_version: int | None = None,
     ) -> Command:
         """Post an operator's wish and return it with its result. Raises SignalDeckError if no engine takes it."""
+
+
+def newest_signals(states: frozenset[SignalState], limit: int) -> Callable[[Reader], Awaitable[list[Signal]]]:
+    """Return the question for the newest signals in these states, or in any if there are none."""
+    return lambda store: store.signals(SignalFilter(states=states), None, limit)
 
 
 class OtherLoop:

@@ -43,6 +43,7 @@ DOORS: Final = (
     Door("errors", "f3", "Errors by kind", "How many of each kind", "tui.screens.error_kinds:ErrorKindsScreen"),
     Door("alerts", "f4", "All alerts", "Active, seen and resolved", "tui.screens.alert_list:AlertListScreen"),
     Door("metrics", "f5", "Metrics", "Every figure over five windows", "tui.screens.metrics:MetricsScreen"),
+    Door("signals", "f6", "All signals", "Mark, retry, cancel many", "tui.screens.signal_list:SignalListScreen"),
     Door("audit", "f7", "Audit", "What operators did, and what came of it", "tui.screens.audit:AuditScreen"),
 )
 

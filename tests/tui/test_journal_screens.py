@@ -194,7 +194,7 @@ def test_more_errors_than_a_page_are_all_counted() -> None:
             await entries(store, *(f"boom {n}" for n in range(begin, begin + 500)), level=Level.ERROR, code="x")
 
     async def script(app: Showing, pilot: Pilot[None]) -> None:
-        assert "1 kinds  of the newest 2500 errors" in text_of(app)
+        assert "1 kind  of the newest 2500 errors" in text_of(app)
 
     play_store(the_kinds, many, script)
 

@@ -169,6 +169,8 @@ class QueuePanel(TablePanel):
         row = self.row()
         if row is None or self.scene is None or row.id in self.scene.pending:
             return None
+        if action == "cancel" and row.cancel_requested:
+            return None  # it is noted, and acts when the attempt ends
         return True if row.state in (RETRYABLE if action == "retry" else CANCELLABLE) else None
 
     def action_retry(self) -> None:
@@ -187,5 +189,6 @@ class QueuePanel(TablePanel):
             else "No order goes out for it. This cannot be taken back."
         )
         words = f"signal {row.id[:8]}: {foreign(row.side, 8)} {foreign(row.symbol, 24)}, {signal_sign(row.state).word}"
+        # Without the version seen: a waiting signal is looked at again and again, and a cancel is right all the same.
         wish = Wish(CommandKind.CANCEL, row.id, "cancelling", "Cancel", words, consequence)
         self.post_message(Wished(wish))

@@ -12,10 +12,11 @@ from engine.clock import Clock
 from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
 from tui.bridge import Bridge
+from tui.bulk import plan_acknowledge
 from tui.formatting import alert_sign, clock_time, duration, foreign, since
 from tui.panels.alerts import SNOOZE_S
 from tui.panels.base import ACTS, Entry
-from tui.screens.listing import ListScreen
+from tui.screens.marking import MARK_COLUMN, MarkingScreen
 from tui.screens.trail import Errand
 from tui.widgets.cells import Cell
 from tui.widgets.columns import Column
@@ -48,7 +49,7 @@ def alert_line(alert: Alert, now: datetime) -> Entry:
     return Entry(Row(str(alert.id), cells), {**facts, "subject": foreign(alert.subject, 60)})
 
 
-class AlertListScreen(ListScreen):
+class AlertListScreen(MarkingScreen):
     """Lists alerts: active, then seen, then resolved; within each the newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,12 +59,13 @@ class AlertListScreen(ListScreen):
     WISHING: ClassVar[frozenset[str]] = frozenset({"acknowledge", "snooze"})
     empty = "all quiet: nothing has ever been raised"
     columns = (
+        MARK_COLUMN,
         Column("severity", "state", 10),
         Column("at", "raised", 8),
         Column("lasted", "for", 6, align="right", rank=1),
         Column("times", "", 4, align="right", rank=3),
         Column("rule", "rule", 18, rank=2),
-        Column("text", "what", 20, grows=True),
+        Column("text", "what", 34, grows=True),
         Column("by", "seen by", 12, rank=1),
     )
     follows = False
@@ -87,8 +89,9 @@ class AlertListScreen(ListScreen):
 
     def counts(self) -> list[Cell]:
         by = [sum(RANK[alert.state] == rank for alert in self._alerts) for rank in range(3)]
+        marked = super().counts()[1:]
         active = Cell(f"{by[0]} active", "bold $error" if by[0] else "$muted")
-        return [active, Cell(f"  {by[1]} seen  {by[2]} resolved", "$muted")]
+        return [active, Cell(f"  {by[1]} seen  {by[2]} resolved", "$muted"), *marked]
 
     def thing(self, key: str) -> Alert | None:
         return next((alert for alert in self._alerts if str(alert.id) == key), None)
@@ -103,6 +106,8 @@ class AlertListScreen(ListScreen):
         allowed = super().check_action(action, parameters)
         if not allowed or action not in self.WISHING:
             return allowed
+        if action == "acknowledge" and self.marks:
+            return True
         alert = self._under_cursor()
         if alert is None:
             return None
@@ -110,8 +115,8 @@ class AlertListScreen(ListScreen):
         return True if alert.state in wanted else None
 
     def action_acknowledge(self) -> None:
-        if (alert := self._under_cursor()) is not None:
-            self.post(Errand(CommandKind.ACKNOWLEDGE, str(alert.id), "acknowledging"))
+        chosen = (self.thing(key) for key in self.scope)
+        self.act(plan_acknowledge(alert for alert in chosen if alert is not None))
 
     def action_snooze(self) -> None:
         if (alert := self._under_cursor()) is not None:

@@ -63,7 +63,7 @@ _DIALOG_CSS = """
 
 
 class Confirm(ModalScreen[bool]):
-    """Ask for a yes. `verb` is what would be done, `scope` to what, `consequence` what follows from it.
+    """Ask for a yes. `verb` is what would be done, `scope` to what (lines), `consequence` what follows from it.
 
     The answer is No unless the operator goes out of the way: No has the focus. With `typed_word` the word must be typed
     exactly, and then Enter does confirm.
@@ -88,7 +88,8 @@ class Confirm(ModalScreen[bool]):
         gravity: Gravity = Gravity.GRAVE,
     ) -> None:
         super().__init__(classes=gravity.value)
-        self._verb, self._scope, self._consequence = clean(verb), clean(scope), clean(consequence, 2_000)
+        self._verb, self._consequence = clean(verb), clean(consequence, 2_000)
+        self._scope = "\n".join(clean(line) for line in scope.split("\n"))
         self._typed_word = typed_word
         self._gravity = gravity
 

@@ -64,7 +64,7 @@ class ErrorKindsScreen(ListScreen):
         Column("first", "first", 5, align="right", rank=2),
         Column("trader", "trader", 12, rank=1),
         Column("code", "code", 12, rank=4),
-        Column("words", "what, with # for numbers and ids", 20, grows=True),
+        Column("words", "what, with # for numbers and ids", 36, grows=True),
     )
     follows = False
 
@@ -100,7 +100,8 @@ class ErrorKindsScreen(ListScreen):
         return [kind_entry(kind, now) for kind in kinds]
 
     def counts(self) -> list[Cell]:
-        return [Cell(f"{len(self._kinds)} kinds", "bold"), Cell(f"  of the newest {self._counted} errors", "$muted")]
+        kinds = "1 kind" if len(self._kinds) == 1 else f"{len(self._kinds)} kinds"
+        return [Cell(kinds, "bold"), Cell(f"  of the newest {self._counted} errors", "$muted")]
 
     def thing(self, key: str) -> ErrorKind | None:
         code, trader, words = key.split("\n", 2)

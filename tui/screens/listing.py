@@ -27,7 +27,7 @@ from tui.stories import plain
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.live_table import LiveTable
+from tui.widgets.live_table import LiveTable, Row
 
 LIST: Final = Binding.Group("List")
 
@@ -89,6 +89,10 @@ class ListScreen(TrailScreen):
     @abstractmethod
     def entries(self, now: datetime) -> list[Entry]:
         """Return all rows, newest first."""
+
+    def decorated(self, row: Row) -> Row:
+        """Return a row as it is shown, whatever the list adds to each of them."""
+        return row
 
     def counts(self) -> list[Cell]:
         """Return what the line above the table says before the filter and the freeze."""
@@ -208,7 +212,10 @@ class ListScreen(TrailScreen):
             taken = [e.row._replace(style="bold $accent") if is_met(e.facts) else e.row for e in entries]
         else:
             taken = [e.row for e in entries if not self.filter or is_met(e.facts)]
-        self.table.set_rows(taken, empty="nothing matches the filter; esc clears it" if self.filter else self.empty)
+        self.table.set_rows(
+            [self.decorated(row) for row in taken],
+            empty="nothing matches the filter; esc clears it" if self.filter else self.empty,
+        )
 
     def _show_counts(self) -> None:
         cells = self.counts()
