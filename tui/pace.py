@@ -9,6 +9,7 @@ SLOW_S: Final = 0.1  # a tick that takes longer halves the rate
 QUICK_S: Final = 0.05
 QUICK_TICKS: Final = 20  # so many quick ticks in a row double it again
 FACTOR_MAX: Final = 8
+WISHED_MIN_S, WISHED_MAX_S = 0.125, 4.0  # what an operator can make of it: 8 times a second down to every 4 s
 
 LOCAL_S: Final = 0.25
 REMOTE_S: Final = 0.5
@@ -35,6 +36,14 @@ class Pace:
     @property
     def is_slowed(self) -> bool:
         return self._factor > 1
+
+    def faster(self) -> None:
+        """Draw twice as often as before, as far as that goes."""
+        self._base_s = max(self._base_s / 2, min(self._base_s, WISHED_MIN_S))
+
+    def slower(self) -> None:
+        """Draw half as often as before, as far as that goes."""
+        self._base_s = min(self._base_s * 2, max(self._base_s, WISHED_MAX_S))
 
     def note(self, took_s: float) -> None:
         """Learn how long the last tick took."""

@@ -1,6 +1,7 @@
-"""The README's picture: the dashboard in its demo after two minutes, drawn by the program itself.
+"""The README's pictures: the dashboard and its screens in the demo after two minutes, drawn by the program itself.
 
-`python -m tests.bench.picture .github/dashboard.svg`
+`python -m tests.bench.picture .github` draws one of each screen; with THEME and WIDTHxHEIGHT after that, so that every
+screen can be looked at in every theme and size: `python -m tests.bench.picture /tmp/pictures calm-light 80x24`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+from textual.geometry import Size
 
 from engine.clock import SystemClock
 from engine.config import load
@@ -17,37 +22,77 @@ from engine.store.sqlite import SqliteReader
 from engine.wiring import EngineThread, Plan
 from tui.app import Dress, EngineInside, SignalDeckApp
 from tui.bridge import Operator, OtherLoop, StoreBridge
+from tui.themes import DEFAULT
 
-WIDTH, HEIGHT, AFTER_S = 120, 40, 130.0
+AFTER_S: Final = 130.0
+SIZE: Final = Size(120, 40)
+# What is drawn, and the keys that lead there from the dashboard.
+WAYS: Final = {
+    "dashboard": (),
+    "story": ("1", "j", "j", "j", "j", "enter"),
+    "trader": ("2", "enter"),
+    "error": ("4", "enter"),
+    "alert": ("3", "enter"),
+    "diagnosis": ("d",),
+    "log": ("f2",),
+    "errors": ("f3",),
+    "alerts": ("f4",),
+    "metrics": ("f5",),
+    "signals": ("f6", "asterisk", "X"),
+    "audit": ("f7",),
+    "help": ("question_mark",),
+}
 
 
-def main(target: Path, after_s: float = AFTER_S) -> None:
-    """Run the demo and write what its dashboard shows to `target`."""
-    with tempfile.TemporaryDirectory() as folder:
-        db = Path(folder) / "demo.sqlite"
+def main(folder: Path, themes: Sequence[str], sizes: Sequence[Size], after_s: float = AFTER_S) -> None:
+    """Run the demo, and write every screen in these themes and sizes to `folder`."""
+    with tempfile.TemporaryDirectory() as home:
+        db = Path(home) / "demo.sqlite"
         loaded = load(None, {})
         engine = EngineThread(Plan(loaded.settings, loaded.settings.mode, db))
         engine.start()
         engine.wait_ready()
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(asyncio.run(_draw(engine, db, after_s)))
+            folder.mkdir(parents=True, exist_ok=True)
+            asyncio.run(_draw_all(engine, db, folder, after_s, [(theme, size) for theme in themes for size in sizes]))
         finally:
             engine.request_stop()
             engine.join(30)
 
 
-async def _draw(engine: EngineThread, db: Path, after_s: float) -> str:
+async def _draw_all(
+    engine: EngineThread, db: Path, folder: Path, after_s: float, dresses: Sequence[tuple[str, Size]]
+) -> None:
+    await SystemClock().sleep(after_s)
+    for theme, size in dresses:
+        is_usual = (theme, size) == (DEFAULT, SIZE)
+        for name, keys in WAYS.items():
+            told = name if is_usual else f"{name}-{theme}-{size.width}x{size.height}"
+            (folder / f"{told}.svg").write_text(await _draw(engine, db, (theme, size), keys))
+
+
+async def _draw(engine: EngineThread, db: Path, dress: tuple[str, Size], keys: Sequence[str]) -> str:
     async def reader() -> Reader:
         return SqliteReader(db)
 
     service = OtherLoop(engine.service, engine.loop, SystemClock())
     bridge = StoreBridge(reader, Operator("operator"), service=service)
-    app = SignalDeckApp(bridge, Dress("calm-dark", None, None), engine=EngineInside(is_there=True, trouble=lambda: ""))
-    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
-        await pilot.pause(after_s)
+    app = SignalDeckApp(bridge, Dress(dress[0], None, None), engine=EngineInside(is_there=True, trouble=lambda: ""))
+    async with app.run_test(size=(dress[1].width, dress[1].height)) as pilot:
+        await pilot.pause(1.5)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.2)
+        await pilot.pause(1.0)
         return app.export_screenshot(title="signaldeck")
 
 
+def _size(text: str) -> Size:
+    width, _, height = text.partition("x")
+    return Size(int(width), int(height))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    folder, *rest = sys.argv[1:]
+    chosen = [word for word in rest if "x" not in word or not word[0].isdigit()]
+    main(Path(folder), chosen or [DEFAULT], [_size(word) for word in rest if word[0].isdigit()] or [SIZE])

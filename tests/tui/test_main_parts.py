@@ -18,7 +18,16 @@ from engine.core.values import Mode
 from tests.support.boards import NOON, a_board, an_empty_board, before, some_facts
 from tui.banner import banner_words
 from tui.deck import Arrangement, View, arrangement_for, regions
-from tui.pace import FACTOR_MAX, LOCAL_S, QUICK_TICKS, REMOTE_S, Pace, base_interval
+from tui.pace import (
+    FACTOR_MAX,
+    LOCAL_S,
+    QUICK_TICKS,
+    REMOTE_S,
+    WISHED_MAX_S,
+    WISHED_MIN_S,
+    Pace,
+    base_interval,
+)
 from tui.panels.base import make_panels
 from tui.statusline import Freshness, feed_age, freshness, line
 from tui.widgets.cells import Cell
@@ -135,6 +144,19 @@ def test_slow_ticks_halve_the_rate_and_quick_ones_bring_it_back() -> None:
     pace.is_away = True
     assert pace.interval_s == LOCAL_S * 2
     assert not pace.is_slowed
+
+
+def test_an_operator_makes_it_faster_and_slower_within_bounds() -> None:
+    pace = Pace(LOCAL_S)
+    for _ in range(9):
+        pace.faster()
+    assert pace.interval_s == WISHED_MIN_S
+    for _ in range(9):
+        pace.slower()
+    assert pace.interval_s == WISHED_MAX_S
+    tiny = Pace(0.05)  # the configuration may ask for more than the keys do
+    tiny.faster()
+    assert tiny.interval_s == 0.05
 
 
 def test_ticks_that_are_neither_slow_nor_quick_change_nothing() -> None:

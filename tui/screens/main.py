@@ -81,6 +81,8 @@ class MainScreen(Screen[None]):
         Binding(
             "ctrl+r", "redraw", "Redraw", show=False, id="view.redraw", group=VIEW, tooltip="Paint everything again"
         ),
+        Binding("plus", "pace(1)", "Faster", key_display="+", show=False, id="view.faster", group=VIEW),
+        Binding("minus", "pace(-1)", "Slower", key_display="-", show=False, id="view.slower", group=VIEW),
         Binding("P", "pause_all", "Pause all", id="all.pause", group=ALL),
         Binding("U", "resume_all", "Resume all", show=False, id="all.resume", group=ALL),
         Binding("K", "halt", "Halt", id="all.halt", group=ALL, tooltip="The kill switch"),
@@ -243,6 +245,14 @@ class MainScreen(Screen[None]):
     def action_redraw(self) -> None:
         self._drawn_at = None
         self.refresh(repaint=True, layout=True)
+
+    def action_pace(self, way: int) -> None:
+        """Draw more often (1) or less often (-1), and say how often that is."""
+        if way > 0:
+            self.pace.faster()
+        else:
+            self.pace.slower()
+        self.notify(f"drawn {1 / self.pace.interval_s:g} times a second", title="Refresh", markup=False)
 
     # the filter
 
