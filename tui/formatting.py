@@ -143,13 +143,18 @@ def decimal(value: Decimal | None) -> str:
     return text if text not in ("-0", "") else "0"
 
 
-def aligned(values: Sequence[Decimal | None]) -> list[str]:
-    """Return the values with their decimal points under each other; all texts have one length."""
+def aligned(values: Sequence[Decimal | None], width_max: int | None = None) -> list[str]:
+    """Return the values with their decimal points under each other; all texts have one length.
+
+    Where that would take more than `width_max` cells each stands for itself: a digit is worth more than its place.
+    """
     texts = [decimal(v) for v in values]
     tails = [len(t) - t.index(".") if "." in t else 0 for t in texts]
     tail_max = max(tails, default=0)
     padded = [t + " " * (tail_max - tail) for t, tail in zip(texts, tails, strict=True)]
     width = max((len(t) for t in padded), default=0)
+    if width_max is not None and width > width_max:
+        return texts
     return [t.rjust(width) for t in padded]
 
 

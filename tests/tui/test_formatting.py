@@ -114,6 +114,12 @@ def test_decimal_points_stand_under_each_other(values: list[Decimal | None]) -> 
             assert Decimal(text.strip()) == value
 
 
+def test_where_points_cannot_stand_under_each_other_every_digit_is_shown() -> None:
+    values = [Decimal("1318.4"), Decimal("0.002848"), None]
+    assert aligned(values, 8) == ["1318.4", "0.002848", NOTHING]
+    assert [len(text) for text in aligned(values, 20)] == [11, 11, 11]
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [("1E+3", "1000"), ("0.00010000", "0.0001"), ("-0.0", "0"), ("NaN", NOTHING), ("140", "140")]
 )

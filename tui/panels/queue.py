@@ -19,6 +19,7 @@ from tui.widgets.columns import Column
 from tui.widgets.live_table import Row
 
 SHORT_ID: Final = 6
+QUANTITY: Final = 8  # cells of its column
 AGE: Final = 6  # the age's place among the cells
 CANCELLABLE: Final = frozenset(s.value for s in OPEN_SIGNALS) - {"needs_review"}
 CALM: Final = frozenset({"executing", "done"})  # nothing has to be explained
@@ -41,7 +42,7 @@ def draw_queue(rows: Sequence[SignalRow], scene: Scene, before: Mapping[str, Dra
     The age of an ended signal is the time since its end, of any other since its receipt.
     """
     known = before or {}
-    quantities = aligned([row.quantity for row in rows])
+    quantities = aligned([row.quantity for row in rows], QUANTITY)
     return {
         row.id: _drawn(row, quantity, scene, known.get(row.id)) for row, quantity in zip(rows, quantities, strict=True)
     }
@@ -112,7 +113,7 @@ class QueuePanel(TablePanel):
         Column("id", "id", SHORT_ID),
         Column("symbol", "symbol", 9),
         Column("side", "side", 4),
-        Column("quantity", "qty", 8, align="right"),
+        Column("quantity", "qty", QUANTITY, align="right"),
         Column("state", "state", 11),
         Column("tries", "try", 3, align="right", rank=2),
         Column("age", "age", 4, align="right"),
