@@ -14,7 +14,7 @@ from tui.charts import sparkline
 from tui.fingerprints import ErrorKind, Fingerprint, fingerprint, with_errors
 from tui.formatting import clock_time, foreign, level_cell, since
 from tui.panels.base import Entry
-from tui.panels.errors import error_entry
+from tui.panels.errors import ErrorsPanel, error_entry
 from tui.screens.listing import ListScreen
 from tui.widgets.cells import Cell
 from tui.widgets.columns import Column
@@ -116,14 +116,7 @@ class OneKindScreen(ListScreen):
     """Lists the errors of one kind, newest first."""
 
     empty = "none of this kind is among the newest errors"
-    columns = (
-        Column("at", "time", 8),
-        Column("level", "", 4),
-        Column("trader", "trader", 12, rank=2),
-        Column("code", "code", 12, rank=3),
-        Column("text", "what", 20, grows=True),
-        Column("signal", "signal", 6, rank=1),
-    )
+    columns = ErrorsPanel.columns
 
     def __init__(self, bridge: Bridge, mark: Fingerprint, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)

@@ -15,10 +15,9 @@ from engine.core.errors import SignalDeckError
 from engine.core.events import Event, Level
 from tui.bridge import Bridge
 from tui.panels.base import Entry
-from tui.panels.errors import error_entry
+from tui.panels.errors import ErrorsPanel, error_entry
 from tui.screens.listing import LIST, ListScreen
 from tui.widgets.cells import Cell
-from tui.widgets.columns import Column
 from tui.widgets.live_table import LiveTable
 
 PAGE: Final = 500
@@ -32,14 +31,7 @@ class LogScreen(ListScreen):
         Binding("exclamation_mark", "loud", "Errors only", key_display="!", id="log.loud", group=LIST),
     ]
     empty = "the journal is empty"
-    columns = (
-        Column("at", "time", 8),
-        Column("level", "", 4),
-        Column("trader", "trader", 12, rank=2),
-        Column("code", "code", 14, rank=3),
-        Column("text", "what", 20, grows=True),
-        Column("signal", "signal", 6, rank=1),
-    )
+    columns = ErrorsPanel.columns
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)
