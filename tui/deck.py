@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual.app import ComposeResult
 from textual.geometry import NULL_OFFSET, Region, Size, Spacing
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
-from tui.panels.base import Panel, Place
+from tui.panels.base import Panel, Place, Spot
 
 STACK_MIN: Final = Size(60, 15)  # of the whole screen; below it only the status line is drawn
 COLUMNS_MIN: Final = Size(110, 30)
-LEFT_SHARE: Final = 0.62
+THREE_MIN: Final = Size(180, 40)
+TWO: Final = (62, 38)  # the columns' shares of the width, in per cent
+THREE: Final = (45, 27, 28)
 BIG_LINES_MIN: Final = 4  # a title, a header and two rows
 
 
@@ -25,13 +27,16 @@ class Arrangement(StrEnum):
 
     NONE = "none"  # no room: the status line alone
     STACK = "stack"  # one is big, the others are a line or two
-    COLUMNS = "columns"  # all are big, in two columns
+    COLUMNS = "columns"  # in two columns, where all are big
+    THREE = "three"  # in three columns, with the inspector
 
 
 def arrangement_for(screen: Size) -> Arrangement:
     """Return how the panels stand on a screen of this size, in cells."""
     if screen.width < STACK_MIN.width or screen.height < STACK_MIN.height:
         return Arrangement.NONE
+    if screen.width >= THREE_MIN.width and screen.height >= THREE_MIN.height:
+        return Arrangement.THREE
     if screen.width >= COLUMNS_MIN.width and screen.height >= COLUMNS_MIN.height:
         return Arrangement.COLUMNS
     return Arrangement.STACK
@@ -46,6 +51,14 @@ class View:
     is_maximised: bool = False
 
 
+class Standing(NamedTuple):
+    """A panel in its column: its rank from the top, its share of the height, and its greatest height."""
+
+    rank: int
+    share: int
+    height_max: int | None
+
+
 def regions(places: Mapping[int, Place], view: View, size: Size) -> dict[int, Region]:
     """Return each panel's region within `size`; panels that are not to be seen are left out."""
     if view.arrangement is Arrangement.NONE or size.width <= 0 or size.height <= 0:
@@ -54,12 +67,45 @@ def regions(places: Mapping[int, Place], view: View, size: Size) -> dict[int, Re
         return {view.chosen: Region(0, 0, size.width, size.height)}
     if view.arrangement is Arrangement.STACK:
         return _stack(places, view.chosen, size)
-    left = round(size.width * LEFT_SHARE)
-    columns = {0: Region(0, 0, left, size.height), 1: Region(left, 0, size.width - left, size.height)}
     placed: dict[int, Region] = {}
-    for column, region in columns.items():
-        placed |= _column({n: p for n, p in places.items() if p.column == column}, region)
+    for column, room in enumerate(_columns(view.arrangement, size)):
+        placed |= _column(_standing(places, view, column), room)
     return placed
+
+
+def seen(places: Mapping[int, Place], view: View) -> frozenset[int]:
+    """Return the panels that have a place as long as there is room for them."""
+    if view.is_maximised:
+        return frozenset({view.chosen})
+    if view.arrangement is Arrangement.STACK:
+        return frozenset(n for n, place in places.items() if place.brief or n == view.chosen)
+    return frozenset(n for column in range(len(THREE)) for n in _standing(places, view, column))
+
+
+def _columns(arrangement: Arrangement, size: Size) -> list[Region]:
+    x, columns = 0, []
+    shares = THREE if arrangement is Arrangement.THREE else TWO
+    for at, share in enumerate(shares):
+        width = size.width - x if at == len(shares) - 1 else round(size.width * share / 100)
+        columns.append(Region(x, 0, width, size.height))
+        x += width
+    return columns
+
+
+def _standing(places: Mapping[int, Place], view: View, column: int) -> dict[int, Standing]:
+    """Return who stands in a column. Who has no spot in two columns takes the right one while it is in use."""
+    if view.arrangement is Arrangement.THREE:
+        spots = {n: place.three for n, place in places.items()}
+    else:
+        guest = view.chosen if places[view.chosen].two is None else None
+        spots = {n: place.two for n, place in places.items() if place.two and (guest is None or not place.two.column)}
+        if guest is not None:
+            spots[guest] = Spot(len(TWO) - 1, 1)
+    return {
+        n: Standing(places[n].rank, spot.share, places[n].height_max)
+        for n, spot in spots.items()
+        if spot.column == column
+    }
 
 
 def _stack(places: Mapping[int, Place], chosen: int, size: Size) -> dict[int, Region]:
@@ -78,14 +124,14 @@ def _stack(places: Mapping[int, Place], chosen: int, size: Size) -> dict[int, Re
     return placed
 
 
-def _column(places: Mapping[int, Place], room: Region) -> dict[int, Region]:
-    order = sorted(places, key=lambda n: places[n].rank)
-    placed, y, left, shares = {}, room.y, room.height, sum(places[n].share for n in order)
+def _column(standing: Mapping[int, Standing], room: Region) -> dict[int, Region]:
+    order = sorted(standing, key=lambda n: standing[n].rank)
+    placed, y, left, shares = {}, room.y, room.height, sum(one.share for one in standing.values())
     for at, n in enumerate(order):
-        height = left if at == len(order) - 1 else round(left * places[n].share / max(1, shares))
-        height = min(height, places[n].height_max or height)
+        height = left if at == len(order) - 1 else round(left * standing[n].share / max(1, shares))
+        height = min(height, standing[n].height_max or height)
         placed[n] = Region(room.x, y, room.width, height)
-        y, left, shares = y + height, left - height, shares - places[n].share
+        y, left, shares = y + height, left - height, shares - standing[n].share
     return placed
 
 
@@ -138,9 +184,10 @@ class Deck(Widget):
         self.view = view
         self.display = view.arrangement is not Arrangement.NONE
         stacked = view.arrangement is Arrangement.STACK
+        in_place = seen(self.places, view)
         for number, panel in self.panels.items():
             is_chosen = number == view.chosen
-            panel.display = is_chosen or not view.is_maximised
+            panel.display = number in in_place
             panel.is_brief = stacked and not is_chosen
             panel.set_class(panel.is_brief, "-brief")
             panel.set_class(stacked, "-stacked")

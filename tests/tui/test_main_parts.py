@@ -54,7 +54,8 @@ def test_panels_never_overlap_and_never_leave_the_screen(width: int, height: int
 def test_at_80_by_24_the_panel_in_use_is_big_and_the_others_keep_their_place(chosen: int) -> None:
     placed = regions(PLACES, View(Arrangement.STACK, chosen), Size(80, 22))
     assert sum(region.height for region in placed.values()) == 22
-    assert [n for n, _ in sorted(placed.items(), key=lambda item: item[1].y)] == [5, 1, 2, 3, 4]
+    told = [n for n, _ in sorted(placed.items(), key=lambda item: item[1].y)]
+    assert told == ([5, 1, 2, 6, 3, 4] if chosen == 6 else [5, 1, 2, 3, 4]), "the inspector is there while it is in use"
     assert max(placed, key=lambda n: placed[n].height) == chosen
     assert placed[chosen].height >= 13
 
@@ -63,8 +64,22 @@ def test_wide_screens_have_two_columns_whose_panels_meet() -> None:
     placed = regions(PLACES, View(Arrangement.COLUMNS, 1), Size(120, 38))
     assert placed[1].width == placed[4].width == 74
     assert placed[1].bottom == placed[4].y == placed[2].bottom == placed[3].y
-    tall = regions(PLACES, View(Arrangement.COLUMNS, 1), Size(200, 98))
-    assert tall[5].height == 16, "a chart is not stretched"
+    tall = regions(PLACES, View(Arrangement.COLUMNS, 1), Size(120, 128))
+    assert tall[5].height == 32, "two charts are not stretched"
+    assert 6 not in placed
+
+
+def test_in_two_columns_the_inspector_takes_the_right_one_while_it_is_in_use() -> None:
+    placed = regions(PLACES, View(Arrangement.COLUMNS, 6), Size(120, 38))
+    assert set(placed) == {1, 4, 6}
+    assert placed[6] == Region(74, 0, 46, 38)
+
+
+def test_wider_screens_have_three_columns_and_the_inspector_in_the_last() -> None:
+    placed = regions(PLACES, View(arrangement_for(Size(200, 60)), 1), Size(200, 58))
+    assert [placed[n].x for n in (1, 4, 5, 2, 6, 3)] == [0, 0, 90, 90, 144, 144]
+    assert placed[6].right == 200
+    assert placed[3].bottom == placed[2].bottom == placed[4].bottom == 58
 
 
 @given(st.integers(1, 240))

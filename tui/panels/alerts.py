@@ -11,7 +11,7 @@ from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
 from tui.formatting import age, alert_sign, foreign
 from tui.messages import Kind, Wish, Wished
-from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, TablePanel
+from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
 from tui.widgets.live_table import Row
@@ -41,7 +41,7 @@ class AlertsPanel(TablePanel):
 
     number = 3
     label = "Alerts"
-    place = Place(rank=3, brief=1, column=1, share=38)
+    place = Place(rank=4, brief=1, two=Spot(1, 38), three=Spot(2, 30))
     kind = Kind.ALERT
     empty = "all quiet: nothing has been raised"
     columns = (

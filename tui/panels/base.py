@@ -21,7 +21,7 @@ from textual.css.query import NoMatches
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.core.board import Board
+from engine.core.board import Board, Story
 from engine.registry import Registry
 from tui.filters import Filter
 from tui.formatting import foreign
@@ -31,26 +31,45 @@ from tui.widgets.columns import Column
 from tui.widgets.live_table import LiveTable, Row
 
 ACTS: Final = Binding.Group("Act")
+INSPECTOR: Final = 6  # the number of the panel that tells of the row under the cursor
+
+
+class Subject(NamedTuple):
+    """What the operator looks at: the row under the cursor of the table used last, and its story if it is a signal."""
+
+    kind: Kind
+    key: str
+    story: Story | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is drawn: the Board, the market's time, and the wishes without an answer (target to what is being done)."""
+    """What is drawn: the Board, the market's time, the wishes without an answer (target to what is being done), and what
+    the operator looks at, where a panel is there that tells of it.
+    """
 
     board: Board
     now: datetime
     pending: Mapping[str, str] = field(default_factory=dict)
+    subject: Subject | None = None
+
+
+class Spot(NamedTuple):
+    """A column, counted from the left, and the share of its height."""
+
+    column: int
+    share: int
 
 
 class Place(NamedTuple):
-    """Where a panel stands: its rank from the top when stacked and how many lines it has there when it is not the big
-    one; its column (0 left, 1 right) and its share of the column's height when there is room for two.
+    """Where a panel stands: its rank from the top, and how many lines it has in a stack when it is not the big one (0: it
+    is not seen there); its spot in two columns and in three. Without a spot it is seen only while it is the panel in use.
     """
 
     rank: int
     brief: int
-    column: int
-    share: int
+    two: Spot | None
+    three: Spot
     height_max: int | None = None
 
 
@@ -93,9 +112,9 @@ class Panel(Vertical):
     def body(self) -> Widget:
         return self.query_children().first()
 
-    def show(self, board: Board, now: datetime, pending: Mapping[str, str] | None = None) -> None:
+    def show(self, scene: Scene) -> None:
         """Draw this. Safe to call at any time; a panel that is not on the screen does nothing."""
-        self.scene = Scene(board, now, pending or {})
+        self.scene = scene
         self.redraw()
 
     def redraw(self) -> None:

@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.core.events import Event, Level
 from tui.formatting import clock_time, foreign, level_cell
 from tui.messages import Kind
-from tui.panels.base import PANELS, Entry, Place, Scene, TablePanel
+from tui.panels.base import PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
 from tui.widgets.live_table import Row
@@ -36,7 +36,7 @@ class ErrorsPanel(TablePanel):
 
     number = 4
     label = "Errors"
-    place = Place(rank=4, brief=3, column=0, share=38)
+    place = Place(rank=5, brief=3, two=Spot(0, 38), three=Spot(0, 38))
     kind = Kind.ERROR
     follows = True
     empty = "no errors yet"

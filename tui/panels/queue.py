@@ -13,7 +13,7 @@ from engine.core.commands import CommandKind
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
 from tui.formatting import age, aligned, duration, foreign, side_cell, signal_sign
 from tui.messages import Kind, Wish, Wished
-from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, TablePanel
+from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
 from tui.widgets.live_table import Row
@@ -105,7 +105,7 @@ class QueuePanel(TablePanel):
 
     number = 1
     label = "Queue"
-    place = Place(rank=1, brief=2, column=0, share=62)
+    place = Place(rank=1, brief=2, two=Spot(0, 62), three=Spot(0, 62))
     kind = Kind.SIGNAL
     follows = True
     empty = "waiting for the first signal"

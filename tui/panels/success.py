@@ -15,12 +15,13 @@ from textual.widgets import Static
 from engine.core.board import MinutePoint
 from tui.charts import Scale, chart, sparkline
 from tui.formatting import NOTHING, duration, per_minute, percent, rate_style
-from tui.panels.base import PANELS, Panel, Place, Scene
+from tui.panels.base import PANELS, Panel, Place, Scene, Spot
 from tui.widgets.cells import Cell, content
 
 THRESHOLD: Final = 0.9  # where the alert is raised
 SETTLING_S: Final = 120.0  # a minute and the minute after which an unknown outcome counts as failed
 FACT_LINES: Final = 2  # numbers come before the picture
+TWO_CHARTS_MIN: Final = 24  # lines; below that the second chart would take the first one's room
 
 
 class ChartView(Static, can_focus=True):
@@ -53,6 +54,16 @@ def _picture(values: tuple[float | None, ...], size: Size) -> Content:
     return chart(values, size, scale=scale_for(values), along=(f"{len(values)} min ago", "now"))
 
 
+@lru_cache(maxsize=8)
+def _slow_picture(values: tuple[float | None, ...], size: Size) -> Content:
+    from tui.figures import latency_scale
+
+    head = content([Cell(" Latency p95", "bold"), Cell("  signal to acknowledgement", "$muted")])
+    along = (f"{len(values)} min ago", "now")
+    picture = chart(values, Size(size.width, size.height - 1), scale=latency_scale(values), along=along)
+    return Content("\n").join([head.truncate(size.width, ellipsis=True), picture])
+
+
 def trend(values: Sequence[float | None]) -> Cell:
     """Return whether the newest minute was better than the ones before it."""
     known = [v for v in values if v is not None]
@@ -70,7 +81,7 @@ class SuccessPanel(Panel):
 
     number = 5
     label = "Success rate"
-    place = Place(rank=0, brief=1, column=1, share=31, height_max=16)
+    place = Place(rank=0, brief=1, two=Spot(1, 31), three=Spot(1, 54), height_max=32)
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,9 +100,14 @@ class SuccessPanel(Panel):
         if wanted == self._drawn:
             return  # a picture a second is enough
         self._drawn = wanted
-        facts = Content("\n").join(line.truncate(width, ellipsis=True) for line in self._facts(scene))
-        picture = _picture(tuple(rates(scene.board.minutes, scene.now)), Size(width, height - FACT_LINES))
-        self.query_one(ChartView).update(Content("\n").join([facts, picture]), layout=False)
+        parts = [line.truncate(width, ellipsis=True) for line in self._facts(scene)]
+        room = height - FACT_LINES
+        slow_room = room // 2 if height >= TWO_CHARTS_MIN else 0
+        parts.append(_picture(tuple(rates(scene.board.minutes, scene.now)), Size(width, room - slow_room)))
+        if slow_room:
+            slow = tuple(point.latency_p95 for point in scene.board.minutes)
+            parts.append(_slow_picture(slow, Size(width, slow_room)))
+        self.query_one(ChartView).update(Content("\n").join(parts), layout=False)
 
     def brief(self, scene: Scene, width: int) -> Content:
         head, values = scene.board.headline, rates(scene.board.minutes, scene.now)

@@ -11,7 +11,7 @@ from engine.core.commands import CommandKind
 from engine.core.events import BreakerState, Desired, TraderState
 from tui.formatting import NOTHING, duration, foreign, percent, trader_sign
 from tui.messages import Kind, Wish, Wished
-from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, TablePanel
+from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
 from tui.widgets.live_table import Row
@@ -42,7 +42,7 @@ class TradersPanel(TablePanel):
 
     number = 2
     label = "Traders"
-    place = Place(rank=2, brief=2, column=1, share=31)
+    place = Place(rank=2, brief=2, two=Spot(1, 31), three=Spot(1, 46))
     kind = Kind.TRADER
     empty = "no traders are configured: add [[traders]] to the configuration"
     columns = (

@@ -21,7 +21,7 @@ from tui.deck import STACK_MIN, Arrangement, Deck, arrangement_for
 from tui.formatting import foreign, market_now
 from tui.messages import Chosen, Kind, Opened, Stirred, Wished
 from tui.pace import LOCAL_S, Pace
-from tui.panels.base import PANELS, TablePanel, make_panels
+from tui.panels.base import INSPECTOR, PANELS, Scene, Subject, TablePanel, make_panels
 from tui.statusline import Freshness, StatusLine, freshness
 from tui.widgets.cells import Cell
 from tui.widgets.filter_bar import FilterBar
@@ -99,6 +99,8 @@ class MainScreen(Screen[None]):
         self.wishes = Wishes(self, bridge, self._wishes_changed)
         self.board: Board | None = None
         self.trouble = ""
+        self.inspected: Subject | None = None
+        self._table = 1  # the number of the table used last
         self._drawn_at: object = None
 
     def compose(self) -> ComposeResult:
@@ -133,6 +135,7 @@ class MainScreen(Screen[None]):
             change = await self.bridge.change()
             if self.board is None or self.trouble or change != self.board.change:
                 self.board = replace(await self.bridge.board(), change=change)
+                await self._inspect()
             self.trouble = ""
         except Exception as defect:  # noqa: BLE001 - a supervisor: the screen says that it cannot read, and tries again
             self.trouble = f"{type(defect).__name__}: {foreign(str(defect))}"
@@ -160,10 +163,30 @@ class MainScreen(Screen[None]):
             self.status.show(self.board, wall, self._notes())
             is_stale = freshness(self.board.engine, wall) is Freshness.STALE
             self.deck.set_class(is_stale or bool(trouble or silence), "-stale")
+            scene = Scene(self.board, now, self.wishes.pending, self.inspected)
             for panel in self.deck.panels.values():
-                panel.show(self.board, now, self.wishes.pending)
+                panel.show(scene)
         self.refresh_bindings()
         return True
+
+    async def _inspect(self) -> None:
+        """Look closer at the row under the cursor, if there is a panel that shows it."""
+        panel = self.deck.panels[self._table]
+        inspector = self.deck.panels[INSPECTOR]
+        if not inspector.display or not isinstance(panel, TablePanel) or panel.selected is None:
+            self.inspected = None
+            return
+        subject = Subject(panel.kind, panel.selected)
+        if subject.kind is Kind.SIGNAL:
+            subject = subject._replace(story=await self.bridge.story(subject.key))
+        self.inspected = subject
+
+    async def _inspect_anew(self) -> None:
+        before = self.inspected
+        await self._inspect()
+        inspector = self.deck.panels[INSPECTOR]
+        if self.inspected != before and inspector.scene is not None:
+            inspector.show(replace(inspector.scene, subject=self.inspected))
 
     def _notes(self) -> list[Cell]:
         notes = [Cell(f"… {self.wishes.pending[kind]}", "$accent") for kind in _kinds() if kind in self.wishes.pending]
@@ -190,6 +213,9 @@ class MainScreen(Screen[None]):
             is_maximised=is_maximised and arrangement is not Arrangement.NONE,
         )
         self.deck.set_view(view)
+        if isinstance(self.deck.chosen, TablePanel):
+            self._table = view.chosen
+        self._look_closer()
         note = self.query_one("#size-note", Static)
         note.display = arrangement is Arrangement.NONE
         note.update(
@@ -323,6 +349,11 @@ class MainScreen(Screen[None]):
     @on(Stirred)
     def _stirred(self) -> None:
         self.refresh_bindings()
+        self._look_closer()
+
+    def _look_closer(self) -> None:
+        if self.deck.panels[INSPECTOR].display:
+            self.run_worker(self._inspect_anew, group="inspect", exclusive=True, exit_on_error=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "filter":
