@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from rich.cells import cell_len, set_cell_size
+
+from tui.widgets.cells import Cell
+
 GAP: Final = 1  # cells between two columns, and before the first
 TRIM: Final = "…"
+WIDE_MAX: Final = 160  # cells of one column of a wide table, however long its texts are
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,26 @@ def fit(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
     rest = max(0, width - needed())
     growing = [i for i in chosen if columns[i].grows]
     return [(i, columns[i].width + (rest if growing and i == growing[-1] else 0)) for i in chosen]
+
+
+def spread(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[tuple[int, int]]:
+    """Return (index, width) of all columns, each as wide as its longest text is, within `WIDE_MAX`."""
+    widths = []
+    for at, column in enumerate(columns):
+        longest = max((cell_len(cells[at].text) for cells in rows if at < len(cells)), default=0)
+        widths.append((at, max(column.width, min(longest, WIDE_MAX))))
+    return widths
+
+
+def trim(text: str, width: int) -> str:
+    """Return `text` within `width` cells; what was cut is told by a sign."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + TRIM if width > 0 else ""
+
+
+def placed(cell: Cell, column: Column, width: int) -> str:
+    """Return a cell's text in its column: `width` cells, and the gap before them."""
+    text = trim(cell.text, width)
+    missing = " " * max(0, width - cell_len(text))
+    return " " * GAP + (missing + text if column.align == "right" else text + missing)

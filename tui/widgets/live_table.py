@@ -22,11 +22,14 @@ from textual.strip import Strip
 from textual.style import Style as ThemeStyle
 
 from tui.widgets.cells import Cell
-from tui.widgets.columns import GAP, TRIM, Column, fit
+from tui.widgets.columns import GAP, Column, fit, placed, spread, trim
+from tui.widgets.sorting import Sorting, in_order
 
 HEADER = 1  # lines above the rows
 ZEBRA_ROWS_MIN = 12  # stripes only where there are more rows than the eye can keep apart
 MOVES = Binding.Group("Move", compact=True)
+SHOWS = Binding.Group("Columns", compact=True)
+SHIFT = 16  # cells that a wide table goes sideways at a time
 
 
 class Row(NamedTuple):
@@ -68,6 +71,11 @@ class LiveTable(ScrollView, can_focus=True):
         Binding("ctrl+f,pagedown", "page(1)", "Page down", show=False, id="table.page_down", group=MOVES),
         Binding("ctrl+b,pageup", "page(-1)", "Page up", show=False, id="table.page_up", group=MOVES),
         Binding("enter", "select", "Open", id="table.select", group=MOVES),
+        Binding("s", "sort", "Sort", show=False, id="table.sort", group=SHOWS, tooltip="By the next column"),
+        Binding("S", "reverse", "Reverse", show=False, id="table.reverse", group=SHOWS, tooltip="The other way round"),
+        Binding("w", "widen", "Wide", show=False, id="table.wide", group=SHOWS, tooltip="All columns, all their text"),
+        Binding("h,left", "shift(-1)", "Left", show=False, id="table.left", group=SHOWS),
+        Binding("l,right", "shift(1)", "Right", show=False, id="table.right", group=SHOWS),
     ]
 
     class Selected(Message):
@@ -92,11 +100,26 @@ class LiveTable(ScrollView, can_focus=True):
         def control(self) -> LiveTable:
             return self.table
 
+    class Rearranged(Message):
+        """The operator wants the rows in another order, or other columns."""
+
+        def __init__(self, table: LiveTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> LiveTable:
+            return self.table
+
     def __init__(self, columns: Sequence[Column], *, empty: str = "", follows: bool = False) -> None:
         super().__init__()
         self.columns = tuple(columns)
         self.empty = empty
         self.follows = follows
+        self.sorting = Sorting()
+        self.is_wide = False
+        self._shift = 0  # cells that are out of sight at the left of a wide table
+        self._given: tuple[Row, ...] = ()
         self._rows: tuple[Row, ...] = ()
         self._places: dict[str, int] = {}
         self._cursor: int = 0
@@ -123,17 +146,36 @@ class LiveTable(ScrollView, can_focus=True):
         return self._held and self._cursor > 0
 
     def set_rows(self, rows: Sequence[Row], *, empty: str | None = None) -> None:
-        """Show these rows. Keys must be unique. Only lines that changed are painted again."""
+        """Show these rows, in the order that the operator wants. Keys must be unique. Only changed lines are painted."""
         if empty is not None and empty != self.empty:
             self.empty = empty
             self.refresh()
-        before, after = self._rows, tuple(rows)
+        given = tuple(rows)
+        if given != self._given:
+            self._given = given
+            self._order()
+
+    def set_order(self, sorting: Sorting, *, is_wide: bool = False) -> None:
+        """Show the rows in this order, and every column in full if `is_wide`. A column that is not there is passed over."""
+        known = sorting.column in {"", *(column.key for column in self.columns)}
+        self.sorting, self.is_wide, self._shift = sorting if known else Sorting(), is_wide, 0
+        self._width = -1  # the header says it, and the columns have other widths
+        self._order()
+        self.refresh()
+
+    def _order(self) -> None:
+        before, after = self._rows, self._given
+        if self.sorting != Sorting():
+            at = next((n for n, column in enumerate(self.columns) if column.key == self.sorting.column), 0)
+            after = tuple(in_order(after, self.sorting, lambda row: row.cells[at].text if at < len(row.cells) else ""))
         if before == after:
             return
         self._rows = after
         self._places = {row.key: at for at, row in enumerate(after)}
         assert len(self._places) == len(after), "two rows have the same key"
         moved_by = self._place_cursor()
+        if self.is_wide:
+            self._width = -1
         if len(before) != len(after):
             size = Size(self.size.width, len(after) + HEADER)
             self.set_reactive(LiveTable.virtual_size, size)  # assigned, it would have the whole screen laid out again
@@ -226,6 +268,30 @@ class LiveTable(ScrollView, can_focus=True):
         if self._cursor_key is not None:
             self.post_message(self.Selected(self, self._cursor_key))
 
+    def action_sort(self) -> None:
+        shown = [self.columns[i].key for i, _ in self._layout if self.columns[i].title]
+        self._rearrange(self.sorting.next(shown), is_wide=self.is_wide)
+
+    def action_reverse(self) -> None:
+        self._rearrange(self.sorting._replace(is_reversed=not self.sorting.is_reversed), is_wide=self.is_wide)
+
+    def action_widen(self) -> None:
+        self._rearrange(self.sorting, is_wide=not self.is_wide)
+
+    def action_shift(self, towards: int) -> None:
+        furthest = max(0, self._needed - self._width)
+        self._shift = min(max(self._shift + towards * SHIFT, 0), furthest)
+        self.refresh()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "shift" and not self.is_wide:
+            return False
+        return super().check_action(action, parameters)
+
+    def _rearrange(self, sorting: Sorting, *, is_wide: bool) -> None:
+        self.set_order(sorting, is_wide=is_wide)
+        self.post_message(self.Rearranged(self))
+
     def on_click(self, event: events.Click) -> None:
         at = event.y + self.scroll_offset.y - HEADER
         if event.y < HEADER or at >= len(self._rows):
@@ -251,23 +317,39 @@ class LiveTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if width != self._width:  # the scrollbar has come or gone, too
-            self._width, self._layout = width, fit(self.columns, width)
+            self._width, self._layout = width, self._laid(width)
             self._strips.clear()
         if y < HEADER:
             return self._header(width)
         at = y - HEADER + self.scroll_offset.y
         if at < len(self._rows):
-            return self._row_strip(at)
+            strip = self._row_strip(at)
+            return strip.crop(self._shift, self._shift + width) if self.is_wide else strip
         if not self._rows and y == HEADER + max(0, (self.size.height - HEADER) // 3):
             style = self.get_component_rich_style("live-table--empty")
-            text = _trim(self.empty, width - 2 * GAP)
+            text = trim(self.empty, width - 2 * GAP)
             return Strip([Segment(set_cell_size(" " * max(0, (width - cell_len(text)) // 2) + text, width), style)])
         return Strip.blank(width, self.rich_style)
 
+    def _laid(self, width: int) -> list[tuple[int, int]]:
+        return spread(self.columns, [row.cells for row in self._rows]) if self.is_wide else fit(self.columns, width)
+
+    @property
+    def _needed(self) -> int:
+        return sum(size + GAP for _, size in self._layout)
+
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("live-table--header")
-        cells = (_placed(Cell(self.columns[i].title), self.columns[i], size) for i, size in self._layout)
-        return Strip([Segment(set_cell_size("".join(cells), width), style)], width)
+        line = "".join(self._titled(self.columns[i], size) for i, size in self._layout)
+        strip = Strip([Segment(line, style)]).adjust_cell_length(max(width, cell_len(line)), style)
+        return strip.crop(self._shift, self._shift + width)
+
+    def _titled(self, column: Column, size: int) -> str:
+        text = placed(Cell(column.title), column, size)
+        if column.key != self.sorting.column:
+            return text
+        at = len(text) - len(text.lstrip())  # the gap before the title has room for the sign
+        return f"{text[: at - 1]}{'↓' if self.sorting.is_reversed else '↑'}{text[at:]}"
 
     def _row_strip(self, at: int) -> Strip:
         row, under_cursor = self._rows[at], at == self._cursor and (self._held or self.has_focus)
@@ -291,11 +373,11 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _draw(self, row: Row, base: Style) -> Strip:
         segments = [
-            Segment(_placed(row.cells[i], self.columns[i], size), base + self._style(row.cells[i].style))
+            Segment(placed(row.cells[i], self.columns[i], size), base + self._style(row.cells[i].style))
             for i, size in self._layout
             if i < len(row.cells)
         ]
-        return Strip(segments).adjust_cell_length(self._width, base)
+        return Strip(segments).adjust_cell_length(max(self._width, self._needed if self.is_wide else 0), base)
 
     def _style(self, name: str) -> Style:
         style = self._styles_by_name.get(name)
@@ -303,15 +385,3 @@ class LiveTable(ScrollView, can_focus=True):
             parsed = ThemeStyle.parse(name, self.app.theme_variables) if name else ThemeStyle()
             style = self._styles_by_name[name] = parsed.rich_style
         return style
-
-
-def _trim(text: str, width: int) -> str:
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 1)).rstrip() + TRIM if width > 0 else ""
-
-
-def _placed(cell: Cell, column: Column, width: int) -> str:
-    text = _trim(cell.text, width)
-    missing = " " * max(0, width - cell_len(text))
-    return " " * GAP + (missing + text if column.align == "right" else text + missing)
