@@ -28,6 +28,7 @@ from engine.toml_lines import KeyPath, line_of, lines_of
 from engine.variables import PERCENT_VARIABLES, PLAIN_VARIABLES, PREFIX
 
 ERRORS_SHOWN_MAX: Final = 10
+COMMAND_LINE: Final = "the command line"  # as the source of a value
 TOKEN_VARIABLE: Final = f"{PREFIX}INBOX__TOKEN_ENV"  # names the variable of the inbox's token, as the file may
 KEY_FORM: Final = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
 
@@ -62,7 +63,7 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, obje
         gathered.tables = demo_tables()
     gathered.add_environment(env)
     for key, value in overrides.items():
-        gathered.set(tuple(key.split(".")), value, "the command line")
+        gathered.set(tuple(key.split(".")), value, COMMAND_LINE)
     settings = gathered.validate()
     for trader in settings.traders:
         named = (trader.api_key_env, trader.secret_env, trader.password_env)

@@ -44,6 +44,13 @@ def default_db(name: str = "signaldeck") -> Path:
     return Path(platformdirs.user_data_dir("signaldeck", appauthor=False)) / f"{name}.sqlite"
 
 
+def screen_memory() -> Path:
+    """Return where the dashboard keeps what was chosen on it. It need not be there."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("signaldeck", appauthor=False)) / "screen.toml"
+
+
 def find_config(named: Path | None, env: Mapping[str, str]) -> Path | None:
     """Return the configuration file in force, None if there is none: then the program is a demo.
 

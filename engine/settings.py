@@ -104,10 +104,18 @@ class StoreSettings(Section):
 
 
 class DashboardSettings(Section):
-    """The screen: its palette, and how often it looks for changes, in seconds (0: by the kind of terminal)."""
+    """The screen: its palette, how often it looks for changes, in seconds (0: by the kind of terminal), for which alerts the
+    terminal's bell rings ("never", "critical", "all"), how many passing messages about alerts there are a minute (0: none),
+    and keys of your own: "queue.retry" = "ctrl+g" for one action, "*.retry" = "ctrl+g" for it on all screens.
+    """
 
     theme: Annotated[str, Field(min_length=1, max_length=64)] = "calm-dark"
     refresh_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
+    bell: Literal["never", "critical", "all"] = "critical"
+    toasts_per_minute: Annotated[int, Field(ge=0, le=60)] = 6
+    keys: Annotated[Mapping[str, Annotated[str, Field(max_length=40)]], Field(max_length=200)] = Field(
+        default_factory=dict
+    )
 
 
 class TraderSettings(Section):

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
 from engine.clock import Clock, SystemClock
+from engine.core.events import Severity
 from engine.core.text import clean
 from tui import crash
 from tui.directory import DOORS, door
+from tui.herald import Herald, Volume
+from tui.memory import Memory
+from tui.messages import BoardRead
 from tui.pace import base_interval
 from tui.palette import Commands
 from tui.plain import PlainGlyphs, is_plain
@@ -29,12 +35,19 @@ from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen, Surroundings
 from tui.themes import DEFAULT, MEANINGS, shipped, style_sheets
 from tui.widgets.hints import PROGRAM
+from tui.widgets.live_table import LiveTable
 
 if TYPE_CHECKING:
     from tui.bridge import Bridge
 
 SCREENS: Final = Binding.Group("Go to")
+LOUDNESS: Final[Mapping[Severity, SeverityLevel]] = {
+    Severity.CRITICAL: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "information",
+}
 TERMINAL_CHECK_S: Final = 3.0
+KEEP_EVERY_S: Final = 5.0  # what was chosen outlives a kill by no more than this
 EXIT_TERMINAL_LOST: Final = 1
 TOLD_TO_STOP: Final = "The engine was told to stop in order; nothing in the store is lost."
 LEFT_RUNNING: Final = "The engine runs in another process and was left as it is."
@@ -42,14 +55,19 @@ LEFT_RUNNING: Final = "The engine runs in another process and was left as it is.
 
 @dataclass(frozen=True, slots=True)
 class Dress:
-    """How the program looks and how often it is drawn. `refresh_s` None: 4 times a second, 2 over ssh.
+    """How the program looks, sounds and is steered, and how often it is drawn. `refresh_s` None: 4 times a second, 2 over ssh.
 
-    `themes` is a folder of an operator's own palettes.
+    `themes` is a folder of an operator's own palettes, `keys` are an operator's own (see `tui.keymap`), `memory` is the file
+    that keeps what is chosen on the screen (None: it is forgotten). `is_theme_named`: on the command line, for this time.
     """
 
     theme: str = DEFAULT
     themes: Path | None = None
     refresh_s: float | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    volume: Volume = field(default_factory=Volume)
+    memory: Path | None = None
+    is_theme_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +128,9 @@ class SignalDeckApp(App[int]):
         self.elsewhere = engine if isinstance(engine, EngineElsewhere) else None
         self.clock: Clock = clock or SystemClock()
         self.crash_file = crash_file
-        self.complaints: list[str] = []
+        self.memory = Memory(self.dress.memory)
+        self.complaints = [self.memory.complaint] if self.memory.complaint else []
+        self._herald = Herald(self.dress.volume)
         self.main: MainScreen | None = None
         self._is_leaving = False
         self._plain = PlainGlyphs(enabled=is_plain(os.environ, getattr(sys.__stdout__, "encoding", None)))
@@ -127,7 +147,11 @@ class SignalDeckApp(App[int]):
             self.complaints += bad
         for palette in palettes:
             self.register_theme(palette)
-        if self.dress.theme in self.available_themes:
+        habits = self.memory.habits
+        is_kept = habits.theme_configured == self.dress.theme and not self.dress.is_theme_named
+        if is_kept and habits.theme in self.available_themes:
+            self.theme = habits.theme
+        elif self.dress.theme in self.available_themes:
             self.theme = self.dress.theme
         else:
             self.complaints.append(f"there is no theme {clean(self.dress.theme, 40)}; {DEFAULT} is used")
@@ -148,18 +172,59 @@ class SignalDeckApp(App[int]):
 
     async def on_mount(self) -> None:
         await self.bridge.open()
-        around = Surroundings(self.clock, self.dress.refresh_s or base_interval(os.environ), self.engine.trouble)
+        around = Surroundings(self.clock, self._refresh_s, self.engine.trouble)
         if self.elsewhere is not None:
             around = replace(around, silence=self.elsewhere.silence)
         self.main = MainScreen(self.bridge, around)
         await self.push_screen(self.main)
+        self._take_keys()
         for complaint in self.complaints:
             self.notify(complaint, severity="warning", markup=False)
+        self.theme_changed_signal.subscribe(self, self._theme_chosen)
+        self.set_interval(KEEP_EVERY_S, self._keep_memory)
         if not self.is_headless and os.isatty(0):
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
 
     async def on_unmount(self) -> None:
+        await self._keep_memory()
         await self.bridge.close()
+
+    @property
+    def _refresh_s(self) -> float:
+        configured, habits = self.dress.refresh_s or 0.0, self.memory.habits
+        kept = habits.refresh_s if habits.refresh_configured_s == configured else 0.0
+        return kept or configured or base_interval(os.environ)
+
+    def _take_keys(self) -> None:
+        if not self.dress.keys:
+            return
+        from tui.keymap import keymap_of
+
+        keymap, refused = keymap_of(self.dress.keys)
+        self.set_keymap(keymap)
+        self.complaints += refused
+
+    def _theme_chosen(self, theme: Theme) -> None:
+        self.memory.note(theme=theme.name, theme_configured=self.dress.theme)
+
+    async def _keep_memory(self) -> None:
+        self.memory.note(refresh_configured_s=self.dress.refresh_s or 0.0)
+        await asyncio.to_thread(self.memory.keep)
+
+    @on(LiveTable.Rearranged)
+    def _table_rearranged(self, message: LiveTable.Rearranged) -> None:
+        table = message.table
+        if table.name:
+            order = {"sort": table.sorting.column, "is_reversed": table.sorting.is_reversed}
+            self.memory.note_table(table.name, **order, is_wide=table.is_wide)
+
+    @on(BoardRead)
+    def _board_read(self, message: BoardRead) -> None:
+        news, rings = self._herald.hear(message.board.alerts, self.clock.wall())
+        for one in news:
+            self.notify(one.text, title="Alert", severity=LOUDNESS[one.severity], markup=False)
+        if rings:
+            self.bell()
 
     def _check_terminal(self) -> None:
         """Leave when the terminal is gone: nobody would ever see the screen again, and its reader would spin."""

@@ -95,6 +95,13 @@ def age(seconds: float) -> str:
     return f"{whole // 86400}d"
 
 
+def ago(then: datetime, now: datetime, *, has_clock_times: bool = False) -> str:
+    """Return how long ago `then` was, or when: the time of day in UTC, the date where a day has passed."""
+    if not has_clock_times:
+        return age((now - then).total_seconds())
+    return clock_time(then) if now - then < timedelta(days=1) else then.strftime("%m-%d")
+
+
 def since(then: datetime | None, now: datetime) -> str:
     """Return the age of `then`, or a dash if there is none."""
     return NOTHING if then is None else age((now - then).total_seconds())

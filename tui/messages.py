@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from textual.message import Message
 
+from engine.core.board import Board
 from engine.core.commands import CommandKind
 
 
@@ -62,6 +63,14 @@ class Wished(Message):
 
 class Stirred(Message):
     """What the operator can do has changed: another row is under the cursor, or another filter is on."""
+
+
+class BoardRead(Message):
+    """A board was read: whoever looks for news finds it here."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self.board = board
 
 
 class Chosen(Message):

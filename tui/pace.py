@@ -34,6 +34,11 @@ class Pace:
         return self._base_s * self._factor * (2 if self.is_away else 1)
 
     @property
+    def wished_s(self) -> float:
+        """Return the interval that is wished for, whatever drawing takes."""
+        return self._base_s
+
+    @property
     def is_slowed(self) -> bool:
         return self._factor > 1
 

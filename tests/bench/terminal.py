@@ -23,11 +23,12 @@ class Terminal:
         self.output = bytearray()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(
-                command[0],
-                list(command),
-                {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})},
-            )
+            usual = {
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "XDG_STATE_HOME": os.devnull,
+            }  # nobody's habits
+            os.execvpe(command[0], list(command), {**os.environ, **usual, **(env or {})})
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._stalled = False
         self._code: int | None = None

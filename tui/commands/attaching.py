@@ -85,7 +85,7 @@ def _dress(named: Named, options: AttachOptions) -> Dress:
 
     loaded = None if find_config(named.config, os.environ) is None else load(named.config, os.environ, {})
     dress = dress_of(loaded)
-    return replace(dress, theme=options.theme) if options.theme else dress
+    return replace(dress, theme=options.theme, is_theme_named=True) if options.theme else dress
 
 
 def _make_app(db: Path, dress: Dress, options: AttachOptions) -> SignalDeckApp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,11 +37,21 @@ def init(named: Named, options: NoOptions) -> None:
     say(str(path))
 
 
+def _check_keys(keys: Mapping[str, str]) -> None:
+    if keys:
+        from tui.keymap import keymap_of
+
+        _, refused = keymap_of(keys)
+        if refused:
+            raise ConfigError("\n".join(refused))
+
+
 @command(configuring, "check")
 def check(named: Named, options: NoOptions) -> None:
     """Say what is wrong with the configuration; exit code 2 if anything is."""
     del options
     loaded = _load(named)
+    _check_keys(loaded.settings.dashboard.keys)
     where = str(loaded.path) if loaded.path else "no configuration file: the demo's settings"
     say(f"{where}: good; {loaded.mode} with {len(loaded.settings.traders)} traders")
 

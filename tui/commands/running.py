@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import SignalDeckError
-from engine.places import default_config
+from engine.places import default_config, screen_memory
 from tui import crash
 from tui.commands.frame import Exit, complain, operator, say
 from tui.commands.leaving import CLOSE_S, Leaving
@@ -146,14 +146,24 @@ def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:
 def dress_of(loaded: Loaded | None) -> Dress:
     """Return how the screen looks by these settings, and by the defaults if nothing is configured."""
     from tui.app import Dress
+    from tui.herald import Bell, Volume
 
     config = (loaded.path if loaded is not None else None) or default_config()
     folder = config.parent / "themes"
-    dress = Dress(themes=folder if folder.is_dir() else None)
+    dress = Dress(themes=folder if folder.is_dir() else None, memory=screen_memory())
     if loaded is None:
         return dress
+    from engine.config import COMMAND_LINE
+
     wanted = loaded.settings.dashboard
-    return replace(dress, theme=wanted.theme, refresh_s=wanted.refresh_s or None)
+    return replace(
+        dress,
+        theme=wanted.theme,
+        refresh_s=wanted.refresh_s or None,
+        keys=wanted.keys,
+        volume=Volume(Bell(wanted.bell), wanted.toasts_per_minute),
+        is_theme_named=loaded.sources.get("dashboard.theme") == COMMAND_LINE,
+    )
 
 
 def show(app: SignalDeckApp, leaving: Leaving, *, is_detachable: Callable[[], bool]) -> int:

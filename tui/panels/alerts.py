@@ -9,7 +9,7 @@ from textual.content import Content
 
 from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
-from tui.formatting import age, alert_sign, foreign
+from tui.formatting import ago, alert_sign, foreign
 from tui.messages import Kind, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
@@ -28,7 +28,7 @@ def alert_entry(alert: Alert, scene: Scene) -> Entry:
     since = alert.resolved_at or alert.raised_at
     cells = (
         Cell(f"… {doing}", "$accent") if doing else sign.cell,
-        Cell(age((scene.now - since).total_seconds()), "$muted"),
+        Cell(ago(since, scene.now, has_clock_times=scene.has_clock_times), "$muted"),
         Cell(text, "$muted" if quiet else ""),
     )
     facts = {"rule": alert.rule, "severity": alert.severity.value, "state": alert.state.value}

@@ -25,9 +25,10 @@ from engine.core.board import Board, Story
 from engine.registry import Registry
 from tui.filters import Filter
 from tui.formatting import foreign
+from tui.memory import memory_of
 from tui.messages import Chosen, Kind, Opened, Stirred
 from tui.widgets.cells import Cell, content
-from tui.widgets.columns import Column
+from tui.widgets.columns import Column, timed
 from tui.widgets.live_table import LiveTable, Row
 
 ACTS: Final = Binding.Group("Act")
@@ -52,6 +53,7 @@ class Scene:
     now: datetime
     pending: Mapping[str, str] = field(default_factory=dict)
     subject: Subject | None = None
+    has_clock_times: bool = False  # when something was, not how long ago
 
 
 class Spot(NamedTuple):
@@ -184,8 +186,18 @@ class TablePanel(Panel):
         self.filter = Filter()
         self.shown = 0
 
+    @property
+    def known_as(self) -> str:
+        """Return the name under which the operator's choices for this table are kept."""
+        return self.label.lower()
+
     def make_body(self) -> Widget:
-        return LiveTable(self.columns, empty=self.empty, follows=self.follows)
+        return LiveTable(self.columns, name=self.known_as, empty=self.empty, follows=self.follows)
+
+    def on_mount(self) -> None:
+        habit = memory_of(self.app).table(self.known_as)
+        self.filter = Filter(habit.filter)
+        self.table.set_order(habit.sorting, is_wide=habit.is_wide)
 
     @property
     def table(self) -> LiveTable:
@@ -208,6 +220,7 @@ class TablePanel(Panel):
         """Show only rows that the filter takes; the empty text shows all."""
         if text != self.filter.text:
             self.filter = Filter(text)
+            memory_of(self.app).note_table(self.known_as, filter=text)
             self.redraw()
             self.post_message(Stirred())
 
@@ -222,6 +235,7 @@ class TablePanel(Panel):
     def draw(self, scene: Scene) -> None:
         taken = [e.row for e in self.entries(scene) if not self.filter or self.filter.takes(e.facts)]
         self.shown = len(taken)
+        self.table.set_columns(timed(self.columns, has_clock_times=scene.has_clock_times))
         self.table.set_rows(taken, empty="nothing matches the filter; esc clears it" if self.filter else self.empty)
 
     @on(LiveTable.Selected)

@@ -11,7 +11,7 @@ from textual.content import Content
 from engine.core.board import SignalRow
 from engine.core.commands import CommandKind
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
-from tui.formatting import age, aligned, duration, foreign, side_cell, signal_sign
+from tui.formatting import ago, aligned, duration, foreign, side_cell, signal_sign
 from tui.messages import Kind, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
@@ -50,7 +50,7 @@ def draw_queue(rows: Sequence[SignalRow], scene: Scene, before: Mapping[str, Dra
 
 def _drawn(row: SignalRow, quantity: str, scene: Scene, before: Drawn | None) -> Drawn:
     doing = scene.pending.get(row.id)
-    told = Cell(age((scene.now - (row.ended_at or row.received_at)).total_seconds()), "$muted")
+    told = Cell(ago(row.ended_at or row.received_at, scene.now, has_clock_times=scene.has_clock_times), "$muted")
     if before is None or before.row != row or before.quantity != quantity or before.doing != doing:
         return Drawn(row, quantity, doing, told, _entry(row, quantity, doing, told))
     if before.age == told:

@@ -20,12 +20,13 @@ from engine.clock import Clock
 from tui.bridge import Bridge
 from tui.filters import Filter
 from tui.formatting import foreign
+from tui.memory import memory_of
 from tui.panels.base import Entry
 from tui.saving import save_lines
 from tui.screens.trail import TrailScreen
 from tui.stories import plain
 from tui.widgets.cells import Cell, content
-from tui.widgets.columns import Column
+from tui.widgets.columns import Column, timed
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.live_table import LiveTable, Row
 
@@ -47,6 +48,9 @@ class ListScreen(TrailScreen):
         Binding(
             "full_stop", "freeze", "Freeze", key_display=".", id="list.freeze", group=LIST, tooltip="Rows stand still"
         ),
+        Binding(
+            "T", "times", "Ages or times", show=False, id="list.times", group=LIST, tooltip="How long ago, or when"
+        ),
         Binding("c", "context", "Context", show=False, id="list.context", group=LIST, tooltip="Matches among all rows"),
         Binding("n", "match(1)", "Next match", show=False, id="list.next", group=LIST),
         Binding("N", "match(-1)", "Match before", show=False, id="list.before", group=LIST),
@@ -63,20 +67,30 @@ class ListScreen(TrailScreen):
         self.filter = Filter()
         self.is_frozen = False
         self.is_in_context = False
+        self.has_clock_times = False
         self.folder = Path()  # where exports go
         self._all: list[Entry] = []
         self._still: list[Entry] = []  # what a frozen table shows
 
     def body(self) -> Iterator[Widget]:
         yield Static("", id="counts", markup=False)
-        yield LiveTable(self.columns, empty=self.empty, follows=self.follows)
+        yield LiveTable(self.columns, name=self.known_as, empty=self.empty, follows=self.follows)
         bar = FilterBar()
         bar.display = False
         yield bar
 
     def on_mount(self) -> None:
         super().on_mount()
+        memory = memory_of(self.app)
+        habit = memory.table(self.known_as)
+        self.filter, self.has_clock_times = Filter(habit.filter), memory.habits.has_clock_times
+        self.table.set_order(habit.sorting, is_wide=habit.is_wide)
         self.table.focus()
+
+    @property
+    def known_as(self) -> str:
+        """Return the name under which the operator's choices for this table are kept."""
+        return type(self).__name__.removesuffix("Screen").lower()
 
     @property
     def table(self) -> LiveTable:
@@ -115,6 +129,7 @@ class ListScreen(TrailScreen):
     def set_filter(self, text: str) -> None:
         """Show only rows that the filter takes; the empty text shows all."""
         self.filter = Filter(text)
+        memory_of(self.app).note_table(self.known_as, filter=text)
         self._show_rows()
         self._show_counts()
 
@@ -128,6 +143,12 @@ class ListScreen(TrailScreen):
         self._still = list(self._all) if self.is_frozen else []
         self._show_rows()
         self._show_counts()
+
+    async def action_times(self) -> None:
+        """Tell how long ago things were, or when, on every screen."""
+        self.has_clock_times = not self.has_clock_times
+        memory_of(self.app).note(has_clock_times=self.has_clock_times)
+        await self.look()
 
     def action_context(self) -> None:
         """Show what the filter takes among all the others, or alone again."""
@@ -212,6 +233,7 @@ class ListScreen(TrailScreen):
             taken = [e.row._replace(style="bold $accent") if is_met(e.facts) else e.row for e in entries]
         else:
             taken = [e.row for e in entries if not self.filter or is_met(e.facts)]
+        self.table.set_columns(timed(self.columns, has_clock_times=self.has_clock_times))
         self.table.set_rows(
             [self.decorated(row) for row in taken],
             empty="nothing matches the filter; esc clears it" if self.filter else self.empty,

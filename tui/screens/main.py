@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
+from textual.worker import Worker
 
 from engine.clock import Clock, SystemClock
 from engine.core.board import Board, EngineState
@@ -19,9 +20,11 @@ from engine.core.events import Desired
 from tui.banner import Banner
 from tui.deck import STACK_MIN, Arrangement, Deck, arrangement_for
 from tui.formatting import foreign, market_now
-from tui.messages import Chosen, Kind, Opened, Stirred, Wished
+from tui.memory import memory_of
+from tui.messages import BoardRead, Chosen, Kind, Opened, Stirred, Wished
 from tui.pace import LOCAL_S, Pace
 from tui.panels.base import INSPECTOR, PANELS, Scene, Subject, TablePanel, make_panels
+from tui.screens.opening import screen_for
 from tui.statusline import Freshness, StatusLine, freshness
 from tui.widgets.cells import Cell
 from tui.widgets.filter_bar import FilterBar
@@ -83,6 +86,9 @@ class MainScreen(Screen[None]):
         ),
         Binding("plus", "pace(1)", "Faster", key_display="+", show=False, id="view.faster", group=VIEW),
         Binding("minus", "pace(-1)", "Slower", key_display="-", show=False, id="view.slower", group=VIEW),
+        Binding(
+            "T", "times", "Ages or times", show=False, id="view.times", group=VIEW, tooltip="How long ago, or when"
+        ),
         Binding("P", "pause_all", "Pause all", id="all.pause", group=ALL),
         Binding("U", "resume_all", "Resume all", show=False, id="all.resume", group=ALL),
         Binding("K", "halt", "Halt", id="all.halt", group=ALL, tooltip="The kill switch"),
@@ -118,7 +124,9 @@ class MainScreen(Screen[None]):
         self.bar.display = False
         for panel in self.deck.panels.values():
             panel.read_only = self.bridge.read_only
-        self._arrange()
+        habits = memory_of(self.app).habits
+        chosen = habits.panel if habits.panel in self.deck.panels else None
+        self._arrange(chosen=chosen, is_maximised=habits.is_maximised)
         self.call_after_refresh(self._focus_chosen)
         self.run_worker(self._follow(), group="follow")
 
@@ -135,6 +143,7 @@ class MainScreen(Screen[None]):
             change = await self.bridge.change()
             if self.board is None or self.trouble or change != self.board.change:
                 self.board = replace(await self.bridge.board(), change=change)
+                self.post_message(BoardRead(self.board))
                 await self._inspect()
             self.trouble = ""
         except Exception as defect:  # noqa: BLE001 - a supervisor: the screen says that it cannot read, and tries again
@@ -163,7 +172,8 @@ class MainScreen(Screen[None]):
             self.status.show(self.board, wall, self._notes())
             is_stale = freshness(self.board.engine, wall) is Freshness.STALE
             self.deck.set_class(is_stale or bool(trouble or silence), "-stale")
-            scene = Scene(self.board, now, self.wishes.pending, self.inspected)
+            has_clock_times = memory_of(self.app).habits.has_clock_times
+            scene = Scene(self.board, now, self.wishes.pending, self.inspected, has_clock_times=has_clock_times)
             for panel in self.deck.panels.values():
                 panel.show(scene)
         self.refresh_bindings()
@@ -213,6 +223,7 @@ class MainScreen(Screen[None]):
             is_maximised=is_maximised and arrangement is not Arrangement.NONE,
         )
         self.deck.set_view(view)
+        memory_of(self.app).note(panel=view.chosen, is_maximised=view.is_maximised)
         if isinstance(self.deck.chosen, TablePanel):
             self._table = view.chosen
         self._look_closer()
@@ -272,12 +283,20 @@ class MainScreen(Screen[None]):
         self._drawn_at = None
         self.refresh(repaint=True, layout=True)
 
+    def action_times(self) -> None:
+        """Tell how long ago things were, or when, on every screen."""
+        memory = memory_of(self.app)
+        memory.note(has_clock_times=not memory.habits.has_clock_times)
+        self._drawn_at = None
+        self._draw()
+
     def action_pace(self, way: int) -> None:
         """Draw more often (1) or less often (-1), and say how often that is."""
         if way > 0:
             self.pace.faster()
         else:
             self.pace.slower()
+        memory_of(self.app).note(refresh_s=self.pace.wished_s)
         self.notify(f"drawn {1 / self.pace.interval_s:g} times a second", title="Refresh", markup=False)
 
     # the filter
@@ -307,26 +326,9 @@ class MainScreen(Screen[None]):
 
     @on(Opened)
     async def _opened(self, message: Opened) -> None:
-        screen = self._screen_for(message.kind, message.key)
+        screen = screen_for(message.kind, message.key, self.bridge, self.board, self.around.clock)
         if screen is not None:
             await self.app.push_screen(screen)
-
-    def _screen_for(self, kind: Kind, key: str) -> Screen[None] | None:
-        from tui.screens.alert import AlertScreen  # detail screens load when the first is opened
-        from tui.screens.error import ErrorScreen
-        from tui.screens.story import StoryScreen
-        from tui.screens.trader import TraderScreen
-
-        clock, board = self.around.clock, self.board
-        if kind is Kind.SIGNAL:
-            return StoryScreen(self.bridge, key, clock=clock)
-        if kind is Kind.TRADER:
-            return TraderScreen(self.bridge, key, clock=clock)
-        if kind is Kind.ERROR:
-            event = next((e for e in board.errors if str(e.seq) == key), None) if board else None
-            return ErrorScreen(self.bridge, event, clock=clock) if event else None
-        alert = next((a for a in board.alerts if str(a.id) == key), None) if board else None
-        return AlertScreen(self.bridge, alert, clock=clock) if alert else None
 
     # what is wished for
 
@@ -353,7 +355,8 @@ class MainScreen(Screen[None]):
 
     def _look_closer(self) -> None:
         if self.deck.panels[INSPECTOR].display:
-            self.run_worker(self._inspect_anew, group="inspect", exclusive=True, exit_on_error=False)
+            # the function, not what it returns: a screen that is being left starts it no more
+            _: Worker[None] = self.run_worker(self._inspect_anew, group="inspect", exclusive=True, exit_on_error=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "filter":

@@ -77,7 +77,7 @@ class SignalListScreen(MarkingScreen):
         if self.picture is None:
             return []
         rows = [row_of(signal) for signal in self._signals.values()]
-        self._drawn = draw_queue(rows, Scene(self.picture, now), self._drawn)
+        self._drawn = draw_queue(rows, Scene(self.picture, now, has_clock_times=self.has_clock_times), self._drawn)
         return [drawn.entry for drawn in self._drawn.values()]
 
     def counts(self) -> list[Cell]:

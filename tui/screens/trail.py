@@ -24,6 +24,7 @@ from engine.core.commands import CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from tui.bridge import Bridge
 from tui.formatting import MODE_STYLES, age, market_now
+from tui.messages import BoardRead
 from tui.sections import said
 from tui.widgets.cells import Cell, content
 
@@ -113,6 +114,7 @@ class TrailScreen(Screen[None]):
                 change = await self.bridge.change()
                 if change != self._change or self._trouble or self.is_asking_always:
                     self.picture = await self.bridge.board()
+                    self.post_message(BoardRead(self.picture))
                     await self.gather()
                     self._change = change
                 self._trouble = ""

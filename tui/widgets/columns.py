@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -12,6 +12,7 @@ from tui.widgets.cells import Cell
 
 GAP: Final = 1  # cells between two columns, and before the first
 TRIM: Final = "…"
+TIME_WIDTH: Final = 8
 WIDE_MAX: Final = 160  # cells of one column of a wide table, however long its texts are
 
 
@@ -29,6 +30,13 @@ class Column:
     align: Literal["left", "right"] = "left"
     rank: int = 0
     grows: bool = False
+
+
+def timed(columns: Sequence[Column], *, has_clock_times: bool) -> tuple[Column, ...]:
+    """Return the columns with room for a time of day in place of an age, if that is wanted."""
+    if not has_clock_times:
+        return tuple(columns)
+    return tuple(replace(c, title="time", width=TIME_WIDTH) if c.key == "age" else c for c in columns)
 
 
 def fit(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:

@@ -111,8 +111,10 @@ class LiveTable(ScrollView, can_focus=True):
         def control(self) -> LiveTable:
             return self.table
 
-    def __init__(self, columns: Sequence[Column], *, empty: str = "", follows: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self, columns: Sequence[Column], *, name: str | None = None, empty: str = "", follows: bool = False
+    ) -> None:
+        super().__init__(name=name)
         self.columns = tuple(columns)
         self.empty = empty
         self.follows = follows
@@ -154,6 +156,12 @@ class LiveTable(ScrollView, can_focus=True):
         if given != self._given:
             self._given = given
             self._order()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show these columns, which have the same keys as those before."""
+        if self.columns != tuple(columns):
+            self.columns, self._width = tuple(columns), -1
+            self.refresh()
 
     def set_order(self, sorting: Sorting, *, is_wide: bool = False) -> None:
         """Show the rows in this order, and every column in full if `is_wide`. A column that is not there is passed over."""
