@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.core.events import Alert, Event, Signal, TraderState
 from engine.core.feeds import FeedStanding
@@ -148,6 +149,13 @@ class SignalRow:
     latency_s: float | None
     version: int
     cancel_requested: bool = False
+
+
+class LastTry(NamedTuple):
+    """What a list shows of a signal's newest attempt: its quantity, and the seconds from receipt to acknowledgement."""
+
+    quantity: Decimal
+    latency_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from engine.core.board import Board, EngineFacts, ExecutionStatus, MinutePoint, Story, Totals
+from engine.core.board import Board, EngineFacts, ExecutionStatus, LastTry, MinutePoint, Story, Totals
 from engine.core.commands import Command, CommandState, NewCommand
 from engine.core.events import Alert, Desired, Event, Level, NewEvent, Signal, TraderState
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
@@ -206,6 +206,9 @@ class Reader(Protocol):
         """Return the newest signal of each symbol, newest first."""
 
     async def attempts(self, after_seq: int, limit: int) -> list[Attempt]: ...
+
+    async def last_tries(self, signal_seqs: Sequence[int]) -> Mapping[int, LastTry]:
+        """Return what a list shows of the newest attempt of each of these signals; one that has none is left out."""
 
     async def fills(self, after_seq: int, limit: int) -> list[tuple[int, str, str, Fill]]:
         """Return (seq, trader, client order id, fill), oldest first."""

@@ -54,6 +54,33 @@ def test_an_intent_moves_its_signal_with_it(kind: str, tmp_path: Path) -> None:
 
 
 @EVERY_STORE
+def test_a_list_is_told_the_quantity_and_the_latency_of_each_signals_newest_attempt(kind: str, tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        first = await stage.commit(a_signal("one", quantity=None))
+        given_up = an_attempt_move(
+            first.request,
+            AttemptState.INTENT,
+            AttemptStep.REFUSE,
+            signal_step=SignalStep.REQUEUE,
+            due_at=NOW,
+            latency=Latency(acknowledged=1.0),
+        )
+        await stage.store.move_attempts([given_up])
+        again = await stage.signal("one")
+        second = an_intent(again, n=2, request=a_request(again, 2, quantity=Decimal("7.5")))
+        assert await stage.store.commit_intents([second]) == [Applied.APPLIED]
+        await stage.store.put_signals([a_signal("two")])
+        untried = await stage.signal("two")
+        told = await stage.store.last_tries([untried.seq, again.seq, 999])
+        assert set(told) == {again.seq}, "one that was never tried has nothing to tell"
+        assert told[again.seq].quantity == Decimal("7.5")
+        assert told[again.seq].latency_s is None, "the second try has no answer yet"
+        assert await stage.store.last_tries([]) == {}
+
+    on_stage(kind, tmp_path, scenario)
+
+
+@EVERY_STORE
 def test_fields_that_a_move_leaves_out_stay_as_they_are(kind: str, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         intent = await stage.commit(a_signal())

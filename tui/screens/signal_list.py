@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -9,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.clock import Clock
-from engine.core.board import SignalRow
+from engine.core.board import LastTry, SignalRow
 from engine.core.events import Signal
 from tui.bridge import Bridge, newest_signals
 from tui.bulk import counted, plan_cancel, plan_retry
@@ -22,14 +23,14 @@ from tui.widgets.cells import Cell
 SHOWN_MAX: Final = 2_000
 
 
-def row_of(signal: Signal) -> SignalRow:
-    """Return a signal as a line of the queue; of its latency the list knows nothing."""
+def row_of(signal: Signal, tried: LastTry | None) -> SignalRow:
+    """Return a signal as a line of the queue. Who handed it in may have left its quantity to the engine: then the try has it."""
     return SignalRow(
         seq=signal.seq,
         id=signal.id,
         symbol=signal.symbol,
         side=signal.side.value,
-        quantity=signal.quantity,
+        quantity=signal.quantity if signal.quantity is not None or tried is None else tried.quantity,
         state=signal.state.value,
         reason_code=signal.reason.code,
         reason=signal.reason.text,
@@ -40,7 +41,7 @@ def row_of(signal: Signal) -> SignalRow:
         received_at=signal.received_at,
         expires_at=signal.expires_at,
         ended_at=signal.ended_at,
-        latency_s=None,
+        latency_s=tried.latency_s if tried is not None else None,
         version=signal.version,
         cancel_requested=signal.cancel_requested,
     )
@@ -61,6 +62,7 @@ class SignalListScreen(MarkingScreen):
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)
         self._signals: dict[str, Signal] = {}
+        self._tries: Mapping[int, LastTry] = {}
         self._drawn: dict[str, Drawn] = {}
 
     @property
@@ -72,11 +74,13 @@ class SignalListScreen(MarkingScreen):
         marked = {key: known for key in self.marks if (known := self._signals.get(key)) is not None}
         fresh = {signal.id: signal for signal in found}
         self._signals = fresh | {key: signal for key, signal in marked.items() if key not in fresh}
+        seqs = [signal.seq for signal in self._signals.values() if signal.attempts]
+        self._tries = await self.bridge.ask(lambda store: store.last_tries(seqs))
 
     def entries(self, now: datetime) -> list[Entry]:
         if self.picture is None:
             return []
-        rows = [row_of(signal) for signal in self._signals.values()]
+        rows = [row_of(signal, self._tries.get(signal.seq)) for signal in self._signals.values()]
         self._drawn = draw_queue(rows, Scene(self.picture, now, has_clock_times=self.has_clock_times), self._drawn)
         return [drawn.entry for drawn in self._drawn.values()]
 

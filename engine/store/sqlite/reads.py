@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from heapq import merge
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from engine.core.board import Board, EngineFacts, ExecutionStatus, MinutePoint, Story, Totals
+from engine.core.board import Board, EngineFacts, ExecutionStatus, LastTry, MinutePoint, Story, Totals
 from engine.core.commands import Command
 from engine.core.errors import BadInput
 from engine.core.events import Alert, Event, Level, Signal, TraderState
@@ -69,6 +71,10 @@ class Reads(ABC):
 
     async def attempts(self, after_seq: int, limit: int) -> list[Attempt]:
         return await self._rows("attempts", (after_seq, limit), attempt_of)
+
+    async def last_tries(self, signal_seqs: Sequence[int]) -> Mapping[int, LastTry]:
+        rows = await self._rows("last_tries", (json.dumps(list(signal_seqs)),), lambda row: row)
+        return {seq: LastTry(Decimal(quantity), latency_s) for seq, quantity, latency_s in rows}
 
     async def fills(self, after_seq: int, limit: int) -> list[tuple[int, str, str, Fill]]:
         return await self._rows("fills", (after_seq, limit), lambda row: (row[0], row[1], row[2], fill_of(row[3:])))

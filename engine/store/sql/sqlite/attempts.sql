@@ -7,6 +7,12 @@ SELECT * FROM attempt WHERE seq > ? ORDER BY seq LIMIT ?
 -- name: attempts_of_signal
 SELECT * FROM attempt WHERE signal_seq = ? ORDER BY n
 
+-- name: last_tries
+SELECT signal_seq, quantity,
+  coalesce(waiting_s, 0) + coalesce(gating_s, 0) + coalesce(submitting_s, 0) + acknowledged_s
+FROM json_each(?) AS wanted JOIN attempt ON attempt.signal_seq = wanted.value
+WHERE n = (SELECT max(n) FROM attempt WHERE signal_seq = wanted.value)
+
 -- name: live_attempts
 SELECT * FROM attempt INDEXED BY attempt_live WHERE ended_at IS NULL ORDER BY seq
 
