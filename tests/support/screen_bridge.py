@@ -172,7 +172,7 @@ def play_store(
 
     async def run() -> RecordingBridge:
         bridge = RecordingBridge()
-        async with an_open_store() as store:
+        async with an_open_store(clock=ManualClock(at(2))) as store:
             await fill(store)
             bridge.reader = store
             app = Showing(make(bridge))
