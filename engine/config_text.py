@@ -126,6 +126,11 @@ def shown(loaded: Loaded) -> list[Shown]:
     ]
 
 
+def trader_shown(trader: TraderSettings) -> tuple[tuple[str, str], ...]:
+    """Return what was set for a trader as (key, text), credentials masked; what is left at its default is left out."""
+    return tuple(_flat("", trader.model_dump(mode="json", exclude_defaults=True)))
+
+
 def _source(key: str, sources: Mapping[str, str]) -> str:
     while key:
         if key in sources:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.clock import Chance, Clock, EngineLoop, LoopClock, SeededChance, SystemChance, run_on
+from engine.config_text import trader_shown
 from engine.control import ControlServer
 from engine.core.errors import ConfigError, SignalDeckError
 from engine.core.intake import RESERVED_SOURCES
@@ -209,7 +210,8 @@ class _Builder:
             answered=lambda name: self.health.report_trader_answer(name),
             left=lambda at: self.reconciler.expect(at),
         )
-        return TraderActor(trader.name, exchange, world, in_flight_max=settings.engine.in_flight_max)
+        shown, slots = trader_shown(trader), settings.engine.in_flight_max
+        return TraderActor(trader.name, exchange, world, in_flight_max=slots, settings=shown)
 
     def _woken(self) -> None:
         self.health.nudge()

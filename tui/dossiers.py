@@ -11,7 +11,7 @@ from engine.core.alerts import RULES
 from engine.core.board import Board, Check, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Event, EventKind, Health, Level, TraderState
 from engine.core.lifecycle import OPEN_SIGNALS
-from tui.accounts import account_section
+from tui.accounts import account_section, settings_section
 from tui.formatting import (
     NOTHING,
     alert_sign,
@@ -153,6 +153,7 @@ def trader_sections(trader: TraderState, board: Board, now: datetime) -> tuple[S
         _positions(trader, board),
         _signals(trader, board, now),
         _errors(trader, board, now),
+        settings_section(trader.account),
     )
 
 

@@ -104,8 +104,24 @@ class Shortage:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBudget:
+    """What the key may call: `calls_per_s` refill it up to `burst`, `left` are to be had now, `waiting` orders want one.
+
+    For `quiet_s` seconds more nobody calls, because the venue wished it.
+    """
+
+    calls_per_s: float
+    burst: float
+    left: float
+    waiting: int = 0
+    quiet_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class AccountFacts:
     """One account. `audited_at` is when it was last compared with the store; `audit_error` says why that failed since.
+
+    `budget` None: its venue states no bound of calls. `settings` are the trader's own as (key, text), secrets masked.
 
     `external` names at most EXTERNAL_MAX of the `external_count` orders that are not ours. `overfills` are sentences,
     kept until an operator resumes the trader.
@@ -118,6 +134,8 @@ class AccountFacts:
     external_count: int = 0
     shortages: tuple[Shortage, ...] = ()
     overfills: tuple[str, ...] = ()
+    budget: CallBudget | None = None
+    settings: tuple[tuple[str, str], ...] = ()
 
     def with_overfill(self, text: str) -> AccountFacts:
         """Return the facts with one more sentence, unless it is there already."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from engine.clock import Chance, Clock
+from engine.core.account import CallBudget
 from engine.core.order import OrderReport, OrderRequest
 from engine.core.values import Balance, Side, SymbolRules
 from engine.registry import Registry
@@ -107,6 +108,15 @@ class PriceTaker(Protocol):
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
         """Take note of the last price. Cheap and immediate; called on the engine's loop for every price."""
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """An exchange whose key may make only so many calls."""
+
+    @property
+    def budget(self) -> CallBudget | None:
+        """Return how much may be called now; None while that is not known."""
 
 
 class Shared(Protocol):

@@ -14,13 +14,14 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.clock import Chance, Clock
+from engine.core.account import CallBudget
 from engine.core.backoff import RetryBudget, full_jitter
 from engine.core.breaker import Breaker, BreakerSettings, Guards, Outcome
 from engine.core.errors import ConfigError, Doubtful, ExchangeError, RefusalKind, Refused, Unsent
 from engine.core.events import BreakerState
 from engine.core.order import OrderReport, OrderRequest
 from engine.core.values import Balance, SymbolRules
-from engine.exchanges.base import Exchange, Lookup
+from engine.exchanges.base import Budgeted, Exchange, Lookup
 from engine.exchanges.fuses import BreakerChange, Call, Fuses
 from engine.exchanges.turns import Turns
 from engine.redaction import REDACT
@@ -89,6 +90,11 @@ class Guarded:
         return self._exchange
 
     # what the operator sees
+
+    @property
+    def budget(self) -> CallBudget | None:
+        """Return how much may be called now; None where the venue states no bound."""
+        return self._exchange.budget if isinstance(self._exchange, Budgeted) else None
 
     @property
     def breaker_state(self) -> BreakerState:

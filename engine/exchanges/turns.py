@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.clock import Clock
+from engine.core.account import CallBudget
 
 
 class Turns:
@@ -30,6 +31,16 @@ class Turns:
         while (wait_s := self._wait_s(calls_ahead=self._orders_waiting)) > 0:
             await self._clock.sleep(wait_s)
         self._tokens -= 1.0
+
+    @property
+    def budget(self) -> CallBudget | None:
+        """Return how much may be called now, None if that has no bound."""
+        if self._rate is None:
+            return None
+        now = self._clock.elapsed()
+        left = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
+        quiet_s = max(0.0, self._quiet_until - now)
+        return CallBudget(self._rate, self._burst, round(max(0.0, left), 1), self._orders_waiting, round(quiet_s, 1))
 
     def keep_quiet(self, seconds: float) -> None:
         """Let nobody go for so long, because the venue wishes it."""

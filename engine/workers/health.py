@@ -277,7 +277,7 @@ class TraderHealthChecker:
             in_flight=port.in_flight,
             latency_p50=port.exchange.latency(0.5),
             latency_p95=port.exchange.latency(0.95),
-            account=port.account,
+            account=replace(port.account, budget=port.exchange.budget),
         )
 
     async def _count_unresolved(self) -> None:
@@ -303,7 +303,7 @@ class TraderHealthChecker:
                 events = pulses.transitions(chart.written, state, self._clock.wall())
                 events += self._clock_news(name, chart)
                 stale = self._clock.machine() - chart.written_at >= NOTE_EVERY_S and state != chart.written
-                audited = chart.written is None or state.account != chart.written.account
+                audited = chart.written is None or _lasting(state.account) != _lasting(chart.written.account)
                 if events or stale or audited:
                     notes.append(TraderHealth(state, tuple(events)))
             if not notes:
@@ -323,6 +323,11 @@ class TraderHealthChecker:
         level = Level.WARNING if off > bound else Level.INFO
         text = f"{name}: the venue's clock is {word}"
         return [NewEvent(EventKind.TRADER, self._clock.wall(), text, level, trader=name, code="clock_offset")]
+
+
+def _lasting(account: AccountFacts) -> AccountFacts:
+    """Return the facts without what changes with every call: it is kept when the row is written anyway."""
+    return replace(account, budget=None)
 
 
 async def _true_after(call: Awaitable[None]) -> bool:

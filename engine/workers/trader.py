@@ -60,10 +60,19 @@ class _Reply:
 class TraderActor:
     """See the module. `in_flight` counts orders whose answer is awaited, `reserve`d slots included.
 
-    `account` is what the audit and whoever books fills found; the health checker keeps it with the trader's row.
+    `account` is what the audit and whoever books fills found; the health checker keeps it with the trader's row, and with it
+    `settings`, which only a person reads.
     """
 
-    def __init__(self, name: str, exchange: Guarded, world: TraderWorld, *, in_flight_max: int = 16) -> None:
+    def __init__(
+        self,
+        name: str,
+        exchange: Guarded,
+        world: TraderWorld,
+        *,
+        in_flight_max: int = 16,
+        settings: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self.name, self.exchange = name, exchange
         self._world, self._slots = world, in_flight_max
         self.in_flight = 0
@@ -71,7 +80,7 @@ class TraderActor:
         self.rules: Mapping[str, SymbolRules] = {}
         self.balances: Mapping[str, Balance] = {}
         self.clock_offset_s = 0.0
-        self.account = AccountFacts(venue_facts(exchange.capabilities))
+        self.account = AccountFacts(venue_facts(exchange.capabilities), settings=settings)
         self.balances_stale = False
         self._priced = -1
         self._learning: asyncio.Task[None] | None = None

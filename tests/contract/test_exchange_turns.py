@@ -7,10 +7,31 @@ from datetime import timedelta
 
 import pytest
 
+from engine.core.account import CallBudget
 from engine.core.breaker import BreakerSettings
 from engine.core.errors import ExchangeError, RefusalKind, Refused, Unsent
 from engine.exchanges.guarded import GuardSettings
+from engine.exchanges.turns import Turns
 from tests.support.exchange import ANY_DAY, BEGAN, Bench, a_lookup, an_order, on_a_bench
+
+
+def test_a_budget_tells_what_is_left_who_waits_and_how_long_the_venue_wants_quiet() -> None:
+    async def story(bench: Bench) -> None:
+        turns = Turns(2.0, bench.clock, burst=3.0)
+        assert turns.budget == CallBudget(2.0, 3.0, 3.0)
+        for _ in range(3):
+            await turns.for_read()
+        assert turns.budget == CallBudget(2.0, 3.0, 0.0)
+        order = asyncio.ensure_future(turns.for_order())
+        await bench.clock.sleep(0.1)
+        assert turns.budget == CallBudget(2.0, 3.0, 0.2, waiting=1)
+        await order
+        await bench.clock.sleep(1.0)
+        turns.keep_quiet(30.0)
+        assert turns.budget == CallBudget(2.0, 3.0, 2.0, quiet_s=30.0)
+        assert Turns(None, bench.clock).budget is None
+
+    on_a_bench(story)
 
 
 def test_a_read_is_tried_four_times_and_then_given_up() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.account import AccountFacts, ExternalOrder, Shortage, VenueFacts
+from engine.core.account import AccountFacts, CallBudget, ExternalOrder, Shortage, VenueFacts
 from engine.core.board import Check, EngineFacts, EngineState, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Health, Level, Severity, TraderState
 from engine.core.feeds import FeedStanding, FeedState
@@ -237,6 +237,8 @@ AN_ACCOUNT = AccountFacts(
     external_count=3,
     shortages=(Shortage("BTC", Decimal("0.1"), Decimal("0.20")),),
     overfills=("too much",),
+    budget=CallBudget(10.0, 20.0, 3.5, waiting=2, quiet_s=1.5),
+    settings=(("exchange", "kraken"), ("ccxt.timeout", "8000")),
 )
 
 

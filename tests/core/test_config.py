@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import Loaded, demo_settings, load
-from engine.config_text import shown, template
+from engine.config_text import shown, template, trader_shown
 from engine.core.errors import ConfigError
 from engine.core.values import Mode
 from engine.places import CONFIG_BYTES_MAX, Named, default_db, find_db
@@ -314,3 +314,14 @@ def test_a_credential_in_the_environment_is_hidden_as_soon_as_the_settings_name_
     shown_text = str(shown(load(a_file(tmp_path, proxied), env)))
     assert env["K"] not in shown_text
     assert "https://proxy.example/***" in shown_text
+
+
+def test_what_was_set_for_a_trader_is_told_without_defaults_and_credentials(tmp_path: Path) -> None:
+    loaded = load(
+        a_file(tmp_path, LIVE + "[traders.ccxt]\ntimeout = 8000\n"), {"K": "key-key-key", "S": "hush-hush-hush"}
+    )
+    told = dict(trader_shown(loaded.settings.traders[0]))
+    assert (told["name"], told["exchange"], told["ccxt.timeout"]) == ("real", "kraken", "8000")
+    assert "in_flight" not in " ".join(told)
+    assert "hush-hush-hush" not in repr(told)
+    assert "key-key-key" not in repr(told)

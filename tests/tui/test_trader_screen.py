@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.clock import ManualClock
-from engine.core.account import AccountFacts, ExternalOrder, Shortage, VenueFacts
+from engine.core.account import AccountFacts, CallBudget, ExternalOrder, Shortage, VenueFacts
 from engine.core.commands import CommandKind
 from engine.core.events import BreakerState, Desired, Health, TraderState
 from engine.core.values import Position
@@ -260,3 +260,23 @@ def test_the_account_tells_what_the_venue_promises_what_differs_and_the_orders_o
         assert text in shown
     assert is_clean(shown.replace("\n", " "))
     assert 9 <= shown.count("(open, f") <= 10
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (None, "no bound of calls"),
+        (CallBudget(10, 20, 12.5), "12.5 of 20 calls left, 10 more a second"),
+        (CallBudget(10, 20, 0.2, waiting=3), "3 waiting for their turn"),
+        (CallBudget(10, 20, 5, quiet_s=90), "quiet for 1m30s at the venue's wish"),
+    ],
+)
+def test_the_account_tells_how_many_calls_are_left(budget: CallBudget | None, said: str) -> None:
+    assert said in told(a_trader(account=AccountFacts(budget=budget)))["account"].plain
+
+
+def test_the_settings_of_a_trader_are_told_as_the_engine_took_them() -> None:
+    shown = told(a_trader(account=AccountFacts(settings=(("exchange", "kraken"), *((k, k) for k in HOSTILE[:2])))))
+    assert "exchange kraken" in shown["settings"].plain
+    assert is_clean(shown["settings"].plain.replace("\n", " "))
+    assert "none yet" in told(a_trader())["settings"].plain

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
 
 from engine.clock import Clock
+from engine.core.account import CallBudget
 from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, SignalDeckError, Unsent
 from engine.core.order import OrderKind, OrderReport, OrderRequest, OrderStatus
 from engine.core.sizing import limit_price
@@ -199,6 +200,10 @@ class CcxtAccount:
             if failure.retry_after_s is not None and self._seat is not None:
                 self._seat.turns.keep_quiet(failure.retry_after_s)
         return failure
+
+    @property
+    def budget(self) -> CallBudget | None:
+        return self._seat.turns.budget if self._seat is not None else None
 
     def _sitting(self) -> KeySeat:
         if self._seat is None:

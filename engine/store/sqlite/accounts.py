@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from engine.core.account import AccountFacts, ExternalOrder, Shortage, VenueFacts
+from engine.core.account import AccountFacts, CallBudget, ExternalOrder, Shortage, VenueFacts
 from engine.store.sqlite.codec import from_json, micros_or_none, moment_or_none, to_json
 
 _EMPTY: Final = AccountFacts()
@@ -25,7 +25,7 @@ def account_text(account: AccountFacts) -> str:
 def account_of(stored: str) -> AccountFacts:
     """Return an account's facts, also those of a program that knew fewer or more of them."""
     told: dict[str, Any] = from_json(stored)
-    venue = told.get("venue")
+    venue, budget = told.get("venue"), told.get("budget")
     return AccountFacts(
         venue=VenueFacts(**_known(VenueFacts, venue)) if venue else None,
         audited_at=moment_or_none(told.get("audited_at")),
@@ -34,6 +34,8 @@ def account_of(stored: str) -> AccountFacts:
         external_count=told.get("external_count", 0),
         shortages=tuple(_shortage(row) for row in told.get("shortages", ())),
         overfills=tuple(told.get("overfills", ())),
+        budget=CallBudget(**_known(CallBudget, budget)) if budget else None,
+        settings=tuple((key, text) for key, text in told.get("settings", ())),
     )
 
 
