@@ -106,13 +106,15 @@ class StoreSettings(Section):
 class DashboardSettings(Section):
     """The screen: its palette, how often it looks for changes, in seconds (0: by the kind of terminal), for which alerts the
     terminal's bell rings ("never", "critical", "all"), how many passing messages about alerts there are a minute (0: none),
-    and keys of your own: "queue.retry" = "ctrl+g" for one action, "*.retry" = "ctrl+g" for it on all screens.
+    into how many columns its panels may go where there is room (1: one big panel and a line or two of each other one), and
+    keys of your own: "queue.retry" = "ctrl+g" for one action, "*.retry" = "ctrl+g" for it on all screens.
     """
 
     theme: Annotated[str, Field(min_length=1, max_length=64)] = "calm-dark"
     refresh_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
     bell: Literal["never", "critical", "all"] = "critical"
     toasts_per_minute: Annotated[int, Field(ge=0, le=60)] = 6
+    columns_max: Annotated[int, Field(ge=1, le=3)] = 3
     keys: Annotated[Mapping[str, Annotated[str, Field(max_length=40)]], Field(max_length=200)] = Field(
         default_factory=dict
     )

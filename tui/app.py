@@ -64,6 +64,7 @@ class Dress:
     theme: str = DEFAULT
     themes: Path | None = None
     refresh_s: float | None = None
+    columns_max: int = 3
     keys: Mapping[str, str] = field(default_factory=dict)
     volume: Volume = field(default_factory=Volume)
     memory: Path | None = None
@@ -172,7 +173,7 @@ class SignalDeckApp(App[int]):
 
     async def on_mount(self) -> None:
         await self.bridge.open()
-        around = Surroundings(self.clock, self._refresh_s, self.engine.trouble)
+        around = Surroundings(self.clock, self._refresh_s, self.dress.columns_max, self.engine.trouble)
         if self.elsewhere is not None:
             around = replace(around, silence=self.elsewhere.silence)
         self.main = MainScreen(self.bridge, around)

@@ -31,13 +31,13 @@ class Arrangement(StrEnum):
     THREE = "three"  # in three columns, with the inspector
 
 
-def arrangement_for(screen: Size) -> Arrangement:
-    """Return how the panels stand on a screen of this size, in cells."""
+def arrangement_for(screen: Size, columns_max: int = 3) -> Arrangement:
+    """Return how the panels stand on a screen of this size, in cells, in no more columns than that."""
     if screen.width < STACK_MIN.width or screen.height < STACK_MIN.height:
         return Arrangement.NONE
-    if screen.width >= THREE_MIN.width and screen.height >= THREE_MIN.height:
+    if columns_max >= 3 and screen.width >= THREE_MIN.width and screen.height >= THREE_MIN.height:
         return Arrangement.THREE
-    if screen.width >= COLUMNS_MIN.width and screen.height >= COLUMNS_MIN.height:
+    if columns_max >= 2 and screen.width >= COLUMNS_MIN.width and screen.height >= COLUMNS_MIN.height:
         return Arrangement.COLUMNS
     return Arrangement.STACK
 

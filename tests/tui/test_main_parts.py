@@ -75,6 +75,13 @@ def test_in_two_columns_the_inspector_takes_the_right_one_while_it_is_in_use() -
     assert placed[6] == Region(74, 0, 46, 38)
 
 
+def test_no_more_columns_are_made_than_the_operator_wants() -> None:
+    wide = Size(240, 67)
+    wanted = [arrangement_for(wide, columns_max) for columns_max in (1, 2, 3)]
+    assert wanted == [Arrangement.STACK, Arrangement.COLUMNS, Arrangement.THREE]
+    assert arrangement_for(Size(80, 24), 3) is Arrangement.STACK
+
+
 def test_wider_screens_have_three_columns_and_the_inspector_in_the_last() -> None:
     placed = regions(PLACES, View(arrangement_for(Size(200, 60)), 1), Size(200, 58))
     assert [placed[n].x for n in (1, 4, 5, 2, 6, 3)] == [0, 0, 90, 90, 144, 144]

@@ -160,6 +160,7 @@ def dress_of(loaded: Loaded | None) -> Dress:
         dress,
         theme=wanted.theme,
         refresh_s=wanted.refresh_s or None,
+        columns_max=wanted.columns_max,
         keys=wanted.keys,
         volume=Volume(Bell(wanted.bell), wanted.toasts_per_minute),
         is_theme_named=loaded.sources.get("dashboard.theme") == COMMAND_LINE,

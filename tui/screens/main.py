@@ -52,6 +52,7 @@ class Surroundings:
 
     clock: Clock
     refresh_s: float = LOCAL_S
+    columns_max: int = 3
     engine_trouble: Callable[[], str] = lambda: ""
     silence: Callable[[], str] = lambda: ""
 
@@ -215,7 +216,7 @@ class MainScreen(Screen[None]):
 
     def _arrange(self, *, chosen: int | None = None, is_maximised: bool = False) -> None:
         size = self.app.size
-        arrangement = arrangement_for(size)
+        arrangement = arrangement_for(size, self.around.columns_max)
         view = replace(
             self.deck.view,
             arrangement=arrangement,
