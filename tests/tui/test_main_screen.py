@@ -215,6 +215,17 @@ def test_cursor_and_filter_survive_a_hundred_ticks() -> None:
     perform(scene)
 
 
+def test_a_draw_that_comes_while_the_screen_is_taken_down_breaks_nothing() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.main.query("*").remove()
+        stage.bridge.show(headline=Headline(queue=78))
+        await stage.main.tick()
+        assert stage.app.return_code is None
+
+    app = perform(scene)
+    assert app.return_code == 0
+
+
 def test_a_defect_in_a_panel_becomes_a_card_and_the_others_go_on() -> None:
     async def scene(stage: Stage) -> None:
         good = stage.bridge.shown.errors

@@ -104,6 +104,8 @@ class MainScreen(Screen[None]):
         self.around = around or Surroundings(SystemClock())
         self.pace = Pace(self.around.refresh_s)
         self.wishes = Wishes(self, bridge, self._wishes_changed)
+        # Kept, not asked for again and again: a draw may come while the screen is being taken down.
+        self.status, self.banner, self.deck, self.bar = StatusLine(), Banner(), Deck(make_panels()), FilterBar()
         self.board: Board | None = None
         self.trouble = ""
         self.inspected: Subject | None = None
@@ -111,17 +113,14 @@ class MainScreen(Screen[None]):
         self._drawn_at: object = None
 
     def compose(self) -> ComposeResult:
-        yield StatusLine()
-        yield Banner()
+        yield self.status
+        yield self.banner
         yield Static("", id="size-note", markup=False)
-        yield Deck(make_panels())
-        yield FilterBar()
+        yield self.deck
+        yield self.bar
         yield Hints()
 
     def on_mount(self) -> None:
-        self.deck = self.query_one(Deck)
-        self.status = self.query_one(StatusLine)
-        self.bar = self.query_one(FilterBar)
         self.bar.display = False
         for panel in self.deck.panels.values():
             panel.read_only = self.bridge.read_only
@@ -165,7 +164,7 @@ class MainScreen(Screen[None]):
         if wanted == self._drawn_at:
             return False
         self._drawn_at = wanted
-        self.query_one(Banner).show(self.board, self.trouble, trouble, silence)
+        self.banner.show(self.board, self.trouble, trouble, silence)
         if self.board is None:
             return True
         now = market_now(self.board.engine, wall)
@@ -239,7 +238,7 @@ class MainScreen(Screen[None]):
             self.deck.chosen.body.focus()
 
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - the app knows the size
-        if self.is_attached and hasattr(self, "deck"):
+        if self.is_mounted:
             self._arrange(is_maximised=self.deck.view.is_maximised)
             self._drawn_at = None
             self.call_after_refresh(self._draw)
@@ -361,7 +360,7 @@ class MainScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "filter":
-            return True if isinstance(self.query_one(Deck).chosen, TablePanel) else None
+            return True if isinstance(self.deck.chosen, TablePanel) else None
         if action not in ON_ALL:
             return super().check_action(action, parameters)
         if self.bridge.read_only:
