@@ -53,6 +53,13 @@ class LogScreen(ListScreen):
                 return
         self._keep(await self._page(None), PAGE)
 
+    async def draw(self, now: datetime) -> None:
+        """Draw what is known; what is held and no longer known in full is frozen as it stood."""
+        is_whole = not self._all or int(self._all[-1].row.key) in self._known
+        if not is_whole and not self.is_frozen and self.table.is_held:
+            self.action_freeze()
+        await super().draw(now)
+
     async def older(self) -> None:
         """Read the page before the oldest entry that is known."""
         if self._is_whole or not self._known or len(self._known) >= KEPT_MAX:
@@ -91,7 +98,7 @@ class LogScreen(ListScreen):
     async def action_loud(self) -> None:
         """Show warnings and errors only, or everything again."""
         self.is_loud = not self.is_loud
-        self._known, self._is_whole, self._change = {}, False, None
+        self._known, self._all, self._is_whole, self._change = {}, [], False, None
         await self.look()
 
     @on(LiveTable.Moved)

@@ -240,7 +240,7 @@ class ListScreen(TrailScreen):
         )
 
     def _show_counts(self) -> None:
-        cells = self.counts()
+        cells = self._stillness() + self.counts()
         if self.filter:
             shown = sum(self.filter.takes(entry.facts) for entry in self._entries())
             cells += [
@@ -248,10 +248,12 @@ class ListScreen(TrailScreen):
                 Cell(foreign(self.filter.text, 40), "$accent"),
                 Cell(f"  {shown} match, n and N go there" if self.is_in_context else f"  {shown} shown"),
             ]
+        self.query_one("#counts", Static).update(content(cells), layout=False)
+
+    def _stillness(self) -> list[Cell]:
+        """Say first, where no narrow screen cuts it off, that what is seen is not the newest."""
         if self.is_frozen:
             known = {entry.row.key for entry in self._still}
             fresh = sum(entry.row.key not in known for entry in self._all)
-            cells.append(Cell(f"  FROZEN, {fresh} new; . goes on", "$stale"))
-        elif self.follows and self.table.is_held:
-            cells.append(Cell("  held, g follows", "$stale"))
-        self.query_one("#counts", Static).update(content(cells), layout=False)
+            return [Cell(f"FROZEN, {fresh} new; . goes on  ", "$stale")]
+        return [Cell("held, g follows  ", "$stale")] if self.follows and self.table.is_held else []

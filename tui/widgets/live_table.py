@@ -41,7 +41,10 @@ class Row(NamedTuple):
 
 
 class LiveTable(ScrollView, can_focus=True):
-    """A table with a row cursor. `follows` keeps the cursor on the first row until somebody moves it."""
+    """A table with a row cursor. `follows` keeps the cursor on the first row until somebody moves it or the view.
+
+    From then on the view is held: rows that come in above push nothing that is seen off its line.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "live-table--header",
@@ -219,7 +222,7 @@ class LiveTable(ScrollView, can_focus=True):
         if not moved_by:
             return False
         top = self.scroll_offset.y
-        wanted = top + moved_by if top and self._held else top
+        wanted = top + moved_by if self._held and (top or self.follows) else top
         wanted = min(max(wanted, self._cursor - self._lines + 1), self._cursor)
         if wanted == top:
             return False
@@ -309,6 +312,15 @@ class LiveTable(ScrollView, can_focus=True):
         self._go(at)
         if again and event.chain > 1:
             self.action_select()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Hold a view that the wheel or the scrollbar has moved, with the cursor on a row that is seen."""
+        super().watch_scroll_y(old_value, new_value)
+        top = self.scroll_offset.y
+        at = min(max(self._cursor, top), top + self._lines - 1)
+        if self._rows and at != self._cursor:
+            self._held = True
+            self._go(at)
 
     def on_resize(self, event: events.Resize) -> None:
         self.virtual_size = Size(event.size.width, len(self._rows) + HEADER)
