@@ -91,6 +91,7 @@ class Dispatcher:
             signals = self._reconsider(signals, seen, now)
         if not signals:
             return 0
+        signals.sort(key=_turn)  # each waited for a time of its own; what is sent together goes in the order it came
         plans = await self._decide(signals, await self._pipeline.gather(holdings))
         applied = await self._pipeline.commit(plans)
         committed_s = self._clock.elapsed()
@@ -157,3 +158,8 @@ class Dispatcher:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+
+def _turn(signal: Signal) -> tuple[bool, int]:
+    """Return a signal's place among those sent together: a way out before a way in, then the one that came first."""
+    return not signal.reduces, signal.seq
