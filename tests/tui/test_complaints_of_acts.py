@@ -92,11 +92,11 @@ def test_a_key_that_acts_means_one_thing_wherever_it_is() -> None:
 CAPS: Final = "JKGHLYDOCNEVUQTSFW"
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_with_caps_lock_on_no_key_that_reads_or_moves_changes_anything(number: int) -> None:
+@pytest.mark.parametrize(("number", "starts"), [(1, "failed"), (1, "waiting"), (2, "trader_momentum"), (3, "critical")])
+def test_with_caps_lock_on_no_key_that_reads_or_moves_changes_anything(number: int, starts: str) -> None:
     async def scene(stage: Stage) -> None:
-        await stage.press(str(number))
         for key in CAPS:
+            await select(stage, number, starts)
             await stage.press(key, *CAPS)
             while not isinstance(stage.app.screen, MainScreen):
                 await stage.press("escape")
