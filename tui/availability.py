@@ -50,7 +50,7 @@ _TURNED: Final = {
     "health": {state.value: standing for state, standing in _HEALTH.items()},
     "breaker": {state.value: standing for state, standing in _BREAKER.items()},
     "quarantine": {"free": UP, "quarantined": QUARANTINED},
-    "desired": {Desired.RUN.value: UP, Desired.PAUSE.value: PAUSED},
+    "desired": {Desired.RUN.value: UP, Desired.PAUSE.value: PAUSED, Desired.DRAIN.value: PAUSED},
 }
 
 
@@ -64,7 +64,7 @@ def strip(trader: TraderState, turns: Iterable[Event], now: datetime) -> list[St
         "health": _HEALTH.get(trader.health, UNCHECKED),
         "breaker": _BREAKER[trader.breaker],
         "quarantine": QUARANTINED if trader.quarantined else UP,
-        "desired": PAUSED if trader.desired is Desired.PAUSE else UP,
+        "desired": UP if trader.desired is Desired.RUN else PAUSED,
     }
     turned = [(event.at, facet, event.from_state) for event in turns if (facet := _facet(event))]
     told: list[Standing] = []

@@ -198,6 +198,8 @@ def attempt_sign(state: str) -> Sign:
 
 def trader_sign(trader: TraderState, now: datetime) -> Sign:
     """Return what a trader is, the operator's own doing before the venue's."""
+    if trader.desired is Desired.DRAIN:
+        return Sign("○" if trader.in_flight else "◐", trader.drain, "$stale")
     if trader.desired is Desired.PAUSE:
         return Sign("◐", "paused", "$stale")
     if trader.quarantined:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 class CommandKind(StrEnum):
     PAUSE = "pause"  # target: trader. Takes no more signals; open orders are still looked after
+    DRAIN = "drain"  # target: trader. A pause, and every screen says when its last order has ended
     RESUME = "resume"  # target: trader. Also lifts a forced-open breaker and a quarantine
     PAUSE_ALL = "pause_all"
     RESUME_ALL = "resume_all"

@@ -176,7 +176,8 @@ class Desired(StrEnum):
     """What the operator wants of a trader. Durable: it survives a restart with who, when and why."""
 
     RUN = "run"
-    PAUSE = "pause"
+    PAUSE = "pause"  # takes no new signals; open orders are looked after
+    DRAIN = "drain"  # a pause of which the operator wants to know when the last order has ended
 
 
 class Health(StrEnum):
@@ -219,6 +220,18 @@ class TraderState:
     account: AccountFacts = field(default_factory=AccountFacts)
 
     @property
+    def drain(self) -> str:
+        """Return how far the drain is that was asked for: "draining 2" while orders live, then "drained"; else ""."""
+        if self.desired is not Desired.DRAIN:
+            return ""
+        return f"draining {self.in_flight}" if self.in_flight else "drained"
+
+    @property
+    def told(self) -> str:
+        """Return how far its drain is and why it takes no order; the empty text if it may take one."""
+        return "; ".join(part for part in (self.drain, self.why_not) if part)
+
+    @property
     def is_available(self) -> bool:
         """Say whether this trader may take a new order, half-open probes included."""
         return self.why_not == ""
@@ -226,7 +239,7 @@ class TraderState:
     @property
     def why_not(self) -> str:
         """Return why this trader may not take a new order, or the empty text if it may."""
-        if self.desired is Desired.PAUSE:
+        if self.desired is not Desired.RUN:
             return f"paused by {self.desired_by or 'an operator'}" + (
                 f": {self.desired_why}" if self.desired_why else ""
             )

@@ -241,7 +241,7 @@ def _account(trader: TraderState) -> Iterator[Check]:
 
 
 def _remedy_for(facts: ReadinessFacts, trader: TraderState) -> str:
-    if trader.desired is Desired.PAUSE:
+    if trader.desired is not Desired.RUN:
         return f"signaldeck trader resume {trader.name}, or r on it"
     if trader.quarantined:
         return f"answer its reviews, then signaldeck trader resume {trader.name}"

@@ -190,7 +190,7 @@ def _passed(candidate: Candidate, why: str, code: str, *, lifts: bool) -> Consid
 
 
 def _code(state: TraderState) -> str:
-    if state.desired is Desired.PAUSE:
+    if state.desired is not Desired.RUN:
         return "paused"
     if state.quarantined:
         return "quarantined"

@@ -305,7 +305,8 @@ class Store(Reader, Protocol):
     async def posted(self) -> list[Command]:
         """Return wishes that were kept and not yet obeyed, oldest first."""
 
-    async def set_desired(self, trader: str, desired: Desired, by: str, why: str, at: datetime) -> None: ...
+    async def set_desired(self, trader: str, desired: Desired, by: str, why: str, at: datetime) -> None:
+        """Keep what the operator wants of a trader. To the store a drain is a pause, and is told apart when read."""
 
     async def set_halted(self, halted: bool, by: str, why: str, at: datetime) -> None: ...  # noqa: FBT001 - the switch itself
 

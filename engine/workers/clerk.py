@@ -63,6 +63,7 @@ class Clerk:
         self._turn = asyncio.Lock()
         self._obey: Final[Mapping[CommandKind, Callable[[Command], Awaitable[str]]]] = {
             CommandKind.PAUSE: self._pause,
+            CommandKind.DRAIN: self._drain,
             CommandKind.RESUME: self._resume,
             CommandKind.PAUSE_ALL: self._pause_all,
             CommandKind.RESUME_ALL: self._resume_all,
@@ -104,7 +105,7 @@ class Clerk:
             clean(f"{command.operator}: {command.kind} {command.target}".rstrip() + f": {result}"),
             level=Level.INFO if state is CommandState.DONE else Level.WARNING,
             signal_id=signal_id,
-            trader=command.target if command.kind in {CommandKind.PAUSE, CommandKind.RESUME} else None,
+            trader=command.target if command.kind in _ABOUT_TRADERS else None,
             code=f"{command.kind}_{state}",
             detail={"why": command.why, "args": dict(command.args), "request_id": command.request_id},
         )
@@ -139,9 +140,18 @@ class Clerk:
         desk = self._desk(command.target)
         await self._set(desk.name, Desired.PAUSE, command)
         await self._world.refresh()
-        return f"{desk.name} is paused" + (
-            f"; {desk.in_flight} orders in flight are looked after" if desk.in_flight else ""
-        )
+        live = await self._live(desk.name)
+        return f"{desk.name} is paused" + (f"; {_orders(live)} looked after" if live else "")
+
+    async def _drain(self, command: Command) -> str:
+        desk = self._desk(command.target)
+        await self._set(desk.name, Desired.DRAIN, command)
+        await self._world.refresh()
+        live = await self._live(desk.name)
+        return f"{desk.name} drains; {_orders(live)} waited for" if live else f"{desk.name} is drained: no order of it lives"
+
+    async def _live(self, name: str) -> int:
+        return sum(attempt.trader == name for attempt in await self._world.store.live_attempts())
 
     async def _resume(self, command: Command) -> str:
         desk = self._desk(command.target)
@@ -298,6 +308,13 @@ class Clerk:
 _ABOUT_SIGNALS: Final = frozenset(
     {CommandKind.RETRY, CommandKind.CANCEL, CommandKind.ATTACH, CommandKind.DECLARE_ABSENT}
 )
+
+
+_ABOUT_TRADERS: Final = frozenset({CommandKind.PAUSE, CommandKind.DRAIN, CommandKind.RESUME})
+
+
+def _orders(count: int) -> str:
+    return "1 order is" if count == 1 else f"{count} orders are"
 
 
 def _alert_id(command: Command) -> int:

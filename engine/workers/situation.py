@@ -183,7 +183,7 @@ class Situation:
         if self.switches.halted:
             return EngineState.HALTED
         states = self.trader_states().values()
-        paused = bool(states) and all(t.desired is Desired.PAUSE for t in states)
+        paused = bool(states) and all(t.desired is not Desired.RUN for t in states)
         return EngineState.PAUSED if paused else EngineState.RUNNING
 
     def _price_age_s_max(self) -> float:

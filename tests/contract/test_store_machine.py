@@ -126,7 +126,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(trader=st.sampled_from(TRADERS), desired=st.sampled_from(Desired))
     def wish(self, trader: str, desired: Desired) -> None:
         self.run(self.store.set_desired(trader, desired, "ada", "", NOW))
-        (self.paused.add if desired is Desired.PAUSE else self.paused.discard)(trader)
+        (self.paused.discard if desired is Desired.RUN else self.paused.add)(trader)
 
     @precondition(lambda self: self.known)
     @rule(step=st.sampled_from(SignalStep), pick=st.integers(0, 99), late=st.booleans())

@@ -9,7 +9,8 @@ from pathlib import Path
 from engine.core.commands import CommandKind, CommandState, NewCommand
 from engine.core.events import AlertState, Desired, EventKind, Level
 from tests.contract.test_store_board import an_alert
-from tests.support.builders import NOW, a_signal, an_event
+from engine.store.base import Applied
+from tests.support.builders import NOW, a_signal, an_event, an_intent
 from tests.support.store import EVERY_STORE, Stage, on_stage
 
 WISH = NewCommand("r1", CommandKind.PAUSE, "ada", NOW, target="north", why="lunch", args={"a": "b"}, expected_version=3)
@@ -63,6 +64,26 @@ def test_a_switch_that_is_turned_is_told_once(kind: str, tmp_path: Path) -> None
             (EventKind.TRADER, "north paused by ada: lunch"),
             (EventKind.ENGINE, "kill switch on by bob: storm"),
         ]
+
+    on_stage(kind, tmp_path, scenario)
+
+
+@EVERY_STORE
+def test_a_drain_is_a_pause_that_is_told_apart(kind: str, tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        signal = await stage.put(a_signal())
+        intent = an_intent(signal)
+        await stage.store.declare_traders({intent.trader: "paper"})
+        for desired in (Desired.DRAIN, Desired.DRAIN, Desired.PAUSE, Desired.DRAIN):
+            await stage.store.set_desired(intent.trader, desired, "ada", "lunch", NOW)
+            store = await stage.turn()
+            (trader,) = await store.traders()
+            assert (trader.desired, trader.desired_by, trader.desired_why) == (desired, "ada", "lunch")
+            assert await store.commit_intents([intent]) == [Applied.HELD], "a pause first"
+        await store.set_desired(intent.trader, Desired.RUN, "bob", "", NOW)
+        assert await store.commit_intents([intent]) == [Applied.APPLIED]
+        turns = [(e.from_state, e.to_state) for e in await store.events(0, 100) if e.code == "switched"]
+        assert turns == [("run", "drain"), ("drain", "pause"), ("pause", "drain"), ("drain", "run")]
 
     on_stage(kind, tmp_path, scenario)
 

@@ -128,4 +128,5 @@ def trader_document(trader: TraderState) -> dict[str, object]:
     assert isinstance(facts, dict)
     venue = trader.account.venue
     when_lost = venue.when_lost if venue is not None else ""
-    return {**facts, "available": trader.is_available, "why_not": trader.why_not, "when_answer_is_lost": when_lost}
+    why = {"available": trader.is_available, "why_not": trader.why_not, "drain": trader.drain}
+    return {**facts, **why, "when_answer_is_lost": when_lost}

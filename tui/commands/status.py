@@ -86,7 +86,7 @@ def _print_status(picture: Picture) -> None:
         ]
     )
     for trader in board.traders:
-        say(f"  {trader.name}: {trader.why_not or 'available'}")
+        say(f"  {trader.name}: {cell(trader.told or 'available')}")
     for alert in board.alerts:
         if alert.resolved_at is None:
             say(f"  {alert.severity}: {cell(alert.text)}")

@@ -1,4 +1,4 @@
-"""`signaldeck trader`: list, pause, resume."""
+"""`signaldeck trader`: list, pause, drain, resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.core.events import TraderState
     from engine.store.base import Reader
 
-traders = group("trader", "Look at traders; pause and resume them.")
+traders = group("trader", "Look at traders; pause, drain and resume them.")
 
 
 @command(traders, "list")
@@ -25,10 +25,7 @@ def list_traders(named: Named, options: OnlyJson) -> None:
     """List traders, and why each that may not trade may not."""
     from tui.commands.printing import milliseconds, print_json, print_table
 
-    async def ask(reader: Reader) -> list[TraderState]:
-        return list(await reader.traders())
-
-    found = read(named, ask)
+    found = read(named, _listed)
     if options.json:
         from tui.commands.documents import trader_document
 
@@ -37,7 +34,7 @@ def list_traders(named: Named, options: OnlyJson) -> None:
     print_table(
         ["TRADER", "EXCHANGE", "AVAILABLE", "WHY NOT", "HEALTH", "BREAKER", "IN FLIGHT", "OK", "P95", "EXTERNAL"],
         [
-            (t.name, t.exchange, t.is_available, t.why_not, t.health, t.breaker, t.in_flight,
+            (t.name, t.exchange, t.is_available, t.told, t.health, t.breaker, t.in_flight,
              f"{t.successes}/{t.attempts}", milliseconds(t.latency_p95), t.account.external_count)
             for t in found
         ],
@@ -47,7 +44,7 @@ def list_traders(named: Named, options: OnlyJson) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NamesOptions:
-    """Options of `trader pause` and `trader resume`."""
+    """Options of `trader pause`, `trader drain` and `trader resume`."""
 
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="one or more traders")] = None
     every: Annotated[bool, typer.Option("--all", help="every trader")] = False
@@ -72,6 +69,17 @@ def pause(named: Named, options: NamesOptions) -> None:
         wish_for_each(named, CommandKind.PAUSE, names, why=options.why)
 
 
+@command(traders, "drain")
+def drain(named: Named, options: NamesOptions) -> None:
+    """Pause traders and wait: `trader list` says how many orders of each still live, and when it is drained."""
+    from engine.core.commands import CommandKind
+
+    names = options.checked()
+    if options.every:
+        names = [trader.name for trader in read(named, _listed)]
+    wish_for_each(named, CommandKind.DRAIN, names, why=options.why)
+
+
 @command(traders, "resume")
 def resume(named: Named, options: NamesOptions) -> None:
     """Let traders trade again; lifts a forced-open breaker and a quarantine as well."""
@@ -82,6 +90,10 @@ def resume(named: Named, options: NamesOptions) -> None:
         _wish_for_all(named, CommandKind.RESUME_ALL, options.why)
     else:
         wish_for_each(named, CommandKind.RESUME, names, why=options.why)
+
+
+async def _listed(reader: Reader) -> list[TraderState]:
+    return list(await reader.traders())
 
 
 def _wish_for_all(named: Named, kind: CommandKind, why: str) -> None:

@@ -56,6 +56,7 @@ class TradersPanel(TablePanel):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="traders.pause", group=ACTS, tooltip="The trader takes no new signals"),
+        Binding("f", "drain", "Drain", id="traders.drain", group=ACTS, tooltip="Pause, and say when its last order ended"),
         Binding("r", "resume", "Resume", id="traders.resume", group=ACTS, tooltip="The trader takes signals again"),
     ]
 
@@ -86,7 +87,7 @@ class TradersPanel(TablePanel):
         return next((t for t in self.scene.board.traders if t.name == self.selected), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in {"pause", "resume"}:
+        if action not in {"pause", "drain", "resume"}:
             return super().check_action(action, parameters)
         if self.read_only:
             return False
@@ -95,11 +96,17 @@ class TradersPanel(TablePanel):
             return None
         if action == "pause":
             return True if trader.desired is Desired.RUN else None
+        if action == "drain":
+            return True if trader.desired is not Desired.DRAIN else None
         return True if _is_held(trader) else None
 
     def action_pause(self) -> None:
         if (trader := self.trader()) is not None:
             self.post_message(Wished(Wish(CommandKind.PAUSE, trader.name, "pausing", "Pause")))
+
+    def action_drain(self) -> None:
+        if (trader := self.trader()) is not None:
+            self.post_message(Wished(Wish(CommandKind.DRAIN, trader.name, "draining", "Drain")))
 
     def action_resume(self) -> None:
         if (trader := self.trader()) is not None:
@@ -108,4 +115,4 @@ class TradersPanel(TablePanel):
 
 def _is_held(trader: TraderState) -> bool:
     """Say whether only an operator can bring this trader back."""
-    return trader.desired is Desired.PAUSE or trader.quarantined or trader.breaker is BreakerState.FORCED_OPEN
+    return trader.desired is not Desired.RUN or trader.quarantined or trader.breaker is BreakerState.FORCED_OPEN

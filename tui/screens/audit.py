@@ -19,7 +19,7 @@ from tui.widgets.live_table import Row
 
 SHOWN_MAX: Final = 1_000
 OF_SIGNALS: Final = frozenset({"retry", "cancel", "attach", "declare_absent"})
-OF_TRADERS: Final = frozenset({"pause", "resume"})
+OF_TRADERS: Final = frozenset({"pause", "drain", "resume"})
 STATES: Final = {
     CommandState.POSTED: Cell("◐ under way", "$accent"),
     CommandState.DONE: Cell("● done", "$ok"),

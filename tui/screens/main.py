@@ -374,7 +374,7 @@ class MainScreen(Screen[None]):
         wanted = [trader.desired for trader in self.board.traders]
         return {
             "pause_all": Desired.RUN in wanted,
-            "resume_all": Desired.PAUSE in wanted,
+            "resume_all": any(one is not Desired.RUN for one in wanted),
             "halt": not is_halted,
             "release": is_halted,
         }[action]

@@ -22,14 +22,15 @@ TURNS_MAX: Final = 500  # of the last hour; what turned more often than that sho
 
 
 class TraderScreen(DetailScreen):
-    """Tells how one trader stands. Pause and resume are two keys, so that a stale screen cannot do the opposite."""
+    """Tells how one trader stands. Pause, drain and resume are keys of their own, so that a stale screen cannot do the opposite."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="trader.pause"),
+        Binding("f", "drain", "Drain", id="trader.drain"),
         Binding("r", "resume", "Resume", id="trader.resume"),
         Binding("y", "copy_name", "Copy name", id="trader.copy"),
     ]
-    WISHING: ClassVar[frozenset[str]] = frozenset({"pause", "resume"})
+    WISHING: ClassVar[frozenset[str]] = frozenset({"pause", "drain", "resume"})
 
     def __init__(self, bridge: Bridge, name: str, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock)
@@ -63,6 +64,9 @@ class TraderScreen(DetailScreen):
 
     def action_pause(self) -> None:
         self.post(Errand(CommandKind.PAUSE, self.trader_name, "pausing"))
+
+    def action_drain(self) -> None:
+        self.post(Errand(CommandKind.DRAIN, self.trader_name, "draining"))
 
     def action_resume(self) -> None:
         self.post(Errand(CommandKind.RESUME, self.trader_name, "resuming"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from engine.core.commands import Command, CommandState, NewCommand
 from engine.core.events import Alert, Desired, EventKind, NewEvent
@@ -13,6 +14,9 @@ from engine.store.sqlite.accounts import account_text
 from engine.store.sqlite.codec import micros, micros_or_none, to_json, told, told_json
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.rows import command_of
+
+
+_VERBS: Final = {Desired.RUN: "resumed", Desired.PAUSE: "paused", Desired.DRAIN: "paused, to drain,"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,14 @@ def set_desired(desk: Desk, trader: str, desired: Desired, word: Word) -> None:
     desk.refuse_if_fenced()
     before = desk.connection.execute(desk.query["desired_of"], (trader,)).fetchone()
     was = Desired.RUN.value if before is None else str(before[0])
-    desk.connection.execute(
-        desk.query["set_desired"], (trader, desired.value, word.by, micros(word.at), told(word.why))
-    )
+    # A drain is a pause first: whatever holds a paused trader back holds this one.
+    is_drain = desired is Desired.DRAIN
+    kept = Desired.PAUSE if is_drain else desired
+    given = (trader, kept.value, int(is_drain), word.by, micros(word.at), told(word.why))
+    desk.connection.execute(desk.query["set_desired"], given)
     desk.switches_changed()
     if was != desired.value:
-        verb = "paused" if desired is Desired.PAUSE else "resumed"
-        desk.note([_switched(EventKind.TRADER, f"{trader} {verb}", word, (was, desired.value), trader)])
+        desk.note([_switched(EventKind.TRADER, f"{trader} {_VERBS[desired]}", word, (was, desired.value), trader)])
 
 
 def set_halted(desk: Desk, word: Word, *, halted: bool) -> None:

@@ -179,11 +179,11 @@ def trader_of(row: Row) -> TraderState:
     """Return a trader; its row ends with orders in flight, attempts and successes."""
     (name, exchange, _, desired, desired_by, desired_at, why, health, health_since, health_fact) = row[:10]
     (breaker, open_until, breaker_fact, quarantined, proof_broken, p50, p95, account) = row[10:18]
-    in_flight, attempts, successes = row[18:]
+    drain, in_flight, attempts, successes = row[18:]
     return TraderState(
         name=name,
         exchange=exchange,
-        desired=Desired(desired),
+        desired=Desired.DRAIN if drain else Desired(desired),
         desired_by=desired_by,
         desired_at=moment_or_none(desired_at),
         desired_why=why,

@@ -25,13 +25,13 @@ VALUES (?, ?, ?, 'run', '', '', 'unchecked', '', 'closed', '', 0)
 ON CONFLICT (name) DO UPDATE SET exchange = excluded.exchange, listed = excluded.listed
 
 -- name: desired_of
-SELECT desired FROM trader WHERE name = ?
+SELECT CASE drain WHEN 1 THEN 'drain' ELSE desired END FROM trader WHERE name = ?
 
 -- name: set_desired
-INSERT INTO trader (name, exchange, listed, desired, desired_by, desired_at, desired_why, health, health_fact, breaker,
-  breaker_fact, quarantined)
-VALUES (?, '', 0, ?, ?, ?, ?, 'unchecked', '', 'closed', '', 0)
-ON CONFLICT (name) DO UPDATE SET desired = excluded.desired, desired_by = excluded.desired_by,
+INSERT INTO trader (name, exchange, listed, desired, drain, desired_by, desired_at, desired_why, health, health_fact,
+  breaker, breaker_fact, quarantined)
+VALUES (?, '', 0, ?, ?, ?, ?, ?, 'unchecked', '', 'closed', '', 0)
+ON CONFLICT (name) DO UPDATE SET desired = excluded.desired, drain = excluded.drain, desired_by = excluded.desired_by,
   desired_at = excluded.desired_at, desired_why = excluded.desired_why
 
 -- name: note_health

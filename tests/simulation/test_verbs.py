@@ -1,0 +1,99 @@
+"""Pause, drain, stop and halt do what their words say, with open orders at a venue of its own books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.commands import CommandKind, CommandState
+from engine.core.events import Desired, TraderState
+from engine.core.lifecycle import AttemptState, SignalState
+from tests.support.decks import Running, a_running, a_trader, settings_of
+from tests.support.world import live
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "deck.sqlite"
+
+
+async def an_open_order(running: Running, **given: str) -> str:
+    """Hand in what nobody fills at that price for a while, wait until the venue has it, and return the signal's id."""
+    taken = await running.hand_in(price="56000", **given)
+    await running.until_attempt(taken.signal_id, AttemptState.ACCEPTED)
+    return taken.signal_id
+
+
+async def trader(running: Running, name: str = "north") -> TraderState:
+    return next(one for one in await running.engine.store.traders() if one.name == name)
+
+
+def open_at_the_venue(running: Running) -> int:
+    [(count,)] = running.venue_rows("SELECT count(*) FROM paper_order WHERE status = 'open'")
+    return int(count)
+
+
+def test_a_pause_takes_nothing_new_and_looks_after_what_is_open(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            signal_id = await an_open_order(running)
+            answer = await running.wish(CommandKind.PAUSE, "north")
+            assert answer.result == "north is paused; 1 order is looked after"
+            held = await running.hand_in()
+            await running.until(held.signal_id, SignalState.WAITING)
+            assert open_at_the_venue(running) == 1
+            assert (await running.wish(CommandKind.CANCEL, signal_id)).state is CommandState.DONE
+            await running.until(signal_id, SignalState.CANCELLED)
+            assert (await trader(running)).drain == "", "a pause is no drain"
+
+    live(play())
+
+
+def test_a_drain_is_told_as_it_goes_and_ends_with_the_last_order(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north"), a_trader("south"))) as running:
+            first = await an_open_order(running, trader="north")
+            second = await an_open_order(running, trader="north")
+            answer = await running.wish(CommandKind.DRAIN, "north", why="maintenance")
+            assert answer.result == "north drains; 2 orders are waited for"
+            told = await trader(running)
+            assert (told.drain, told.is_available, told.desired_by) == ("draining 2", False, "tester")
+            elsewhere = await running.until((await running.hand_in(trader="north")).signal_id, SignalState.DONE)
+            assert [a.trader for a in elsewhere.attempts] == ["south"]
+            for left, signal_id in ((1, first), (0, second)):
+                await running.wish(CommandKind.CANCEL, signal_id)
+                await running.until(signal_id, SignalState.CANCELLED)
+                assert (await trader(running)).in_flight == left
+            assert (await trader(running)).told == "drained; paused by tester: maintenance"
+            assert (await running.wish(CommandKind.DRAIN, "north")).result == "north is drained: no order of it lives"
+
+    live(play())
+
+
+def test_a_drain_survives_a_restart_and_a_resume_ends_it(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            signal_id = await an_open_order(running)
+            await running.wish(CommandKind.DRAIN, "north")
+        async with a_running(db) as running:
+            assert (await trader(running)).drain == "draining 1"
+            await running.wish(CommandKind.RESUME, "north")
+            resumed = await trader(running)
+            assert (resumed.desired, resumed.drain, resumed.is_available) == (Desired.RUN, "", True)
+            await running.wish(CommandKind.CANCEL, signal_id)
+
+    live(play())
+
+
+def test_a_stop_leaves_open_orders_at_the_venue_and_the_next_start_looks_after_them(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            signal_id = await an_open_order(running)
+        assert open_at_the_venue(running) == 1
+        async with a_running(db) as running:
+            assert (await running.signal(signal_id)).state is SignalState.EXECUTING
+            await running.wish(CommandKind.CANCEL, signal_id)
+            await running.until(signal_id, SignalState.CANCELLED)
+
+    live(play())
