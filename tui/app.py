@@ -279,25 +279,26 @@ class SignalDeckApp(App[int]):
 
         Asked again while the question stands, it goes at once.
         """
-        in_flight = self._in_flight
-        if self._is_leaving or not (in_flight or self.elsewhere):
+        under_way = self._under_way
+        if self._is_leaving or not (under_way or self.elsewhere):
             self.exit(0)
             return
         self._is_leaving = True
-        self.run_worker(self._ask_and_leave(in_flight), group="leave")
+        self.run_worker(self._ask_and_leave(under_way), group="leave")
 
     @property
-    def _in_flight(self) -> int:
-        """Return the number of orders without an answer that this process's engine is looking after."""
+    def _under_way(self) -> int:
+        """Return the number of orders that this process's engine is looking after: in flight, unknown or open."""
         board = self.main.board if self.main is not None else None
-        return board.headline.in_flight if board is not None and self.engine.is_there else 0
+        return sum(t.in_flight for t in board.traders) if board is not None and self.engine.is_there else 0
 
-    async def _ask_and_leave(self, in_flight: int) -> None:
+    async def _ask_and_leave(self, under_way: int) -> None:
         from tui.screens.confirm import Confirm, Gravity
 
-        orders = "1 order is in flight" if in_flight == 1 else f"{in_flight} orders are in flight"
-        told = "The engine sends nothing more, waits for their answers and ends. What it cannot wait for is kept and"
-        question = Confirm("Quit", orders, f"{told} looked up at the next start.", gravity=Gravity.MILD)
+        orders = "1 order is under way" if under_way == 1 else f"{under_way} orders are under way"
+        told = "Stop: the engine sends nothing more, waits for the answers that are due, and ends. Open orders stay open at"
+        told += " their venues, and nobody looks after them until the next start. K halts, which cancels them."
+        question = Confirm("Quit", orders, told, gravity=Gravity.MILD)
         if self.elsewhere is not None:
             told = "The engine runs in another process. It is left running, and so are its orders and other dashboards."
             question = Confirm("Close this dashboard", "this screen alone", told, gravity=Gravity.MILD)

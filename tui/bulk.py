@@ -95,8 +95,8 @@ def plan_retry(signals: Iterable[Signal]) -> BulkPlan:
 def plan_cancel(signals: Iterable[Signal]) -> BulkPlan:
     """Return the plan that withdraws signals, the oldest first."""
     consequence = (
-        "No order goes out for those that wait. Where an order is under way the wish is noted, and acts when that "
-        "attempt ends. This cannot be taken back."
+        "No order goes out for those that wait. Where an order is open at its venue it is cancelled there, now or as soon "
+        "as its outcome is known; what is filled by then stays filled. This cannot be taken back."
     )
     return _plan_signals(CommandKind.CANCEL, "Cancel", signals, _not_cancelled, consequence)
 

@@ -240,7 +240,9 @@ def _ability(trader: TraderState, now: datetime) -> Section:
 
 def _trader_remedy(trader: TraderState) -> str:
     if trader.desired is Desired.DRAIN and trader.in_flight:
-        return f"wait: its orders that still live ({trader.in_flight}) are looked after until each has ended; r resumes it"
+        return (
+            f"wait: its orders that still live ({trader.in_flight}) are looked after until each has ended; r resumes it"
+        )
     if trader.desired is Desired.DRAIN:
         return "none of its orders lives any more: it may be worked on, or stopped; r resumes it"
     if trader.desired is Desired.PAUSE:

@@ -23,7 +23,7 @@ ON_ALL: Final = {
         "pausing all",
         "Pause all traders",
         "every trader",
-        "No trader takes a new signal until it is resumed. Orders under way are still looked after.",
+        "Pause: no trader takes a new signal until it is resumed. Open orders stay open, and are looked after.",
         is_mild=True,
     ),
     "resume_all": Wish(
@@ -41,7 +41,8 @@ ON_ALL: Final = {
         "halting",
         "Halt everything",
         "the whole engine (kill switch)",
-        "Nothing is sent from now on, exits included, and open orders are cancelled. It outlasts a restart.",
+        "Halt: nothing is sent from now on, exits included, and open orders are cancelled. An order whose outcome is not "
+        "known is looked up, and cancelled if it is open. What is filled stays. It outlasts a restart.",
         typed_word="HALT",
     ),
     "release": Wish(
@@ -50,7 +51,7 @@ ON_ALL: Final = {
         "lifting the halt",
         "Lift the halt",
         "the whole engine (kill switch)",
-        "Orders are sent again. Open positions are looked after first.",
+        "Orders are sent again, ways out before ways in. Traders that were paused stay paused.",
         typed_word="RELEASE",
     ),
 }

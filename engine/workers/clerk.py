@@ -148,7 +148,11 @@ class Clerk:
         await self._set(desk.name, Desired.DRAIN, command)
         await self._world.refresh()
         live = await self._live(desk.name)
-        return f"{desk.name} drains; {_orders(live)} waited for" if live else f"{desk.name} is drained: no order of it lives"
+        return (
+            f"{desk.name} drains; {_orders(live)} waited for"
+            if live
+            else f"{desk.name} is drained: no order of it lives"
+        )
 
     async def _live(self, name: str) -> int:
         return sum(attempt.trader == name for attempt in await self._world.store.live_attempts())
@@ -232,11 +236,22 @@ class Clerk:
         store = self._world.store
         await store.set_halted(True, command.operator, command.why, self._world.clock.wall())
         await self._world.refresh()
-        open_orders = [a for a in await store.live_attempts() if a.state is AttemptState.ACCEPTED]
-        answers = [await self._world.reviewer.cancel_order(a) for a in open_orders]
-        return "halted: nothing is sent" + (
-            f"; {len(answers)} open orders are being cancelled" if answers else "; no order was open"
-        )
+        live = [a for a in await store.live_attempts() if a.state is not AttemptState.REVIEW]
+        for attempt in live:  # kept first: a venue that does not answer now is asked again until the order has ended
+            await self._keep_cancel(attempt, command)
+        open_orders = [a for a in live if a.state is AttemptState.ACCEPTED]
+        for attempt in open_orders:
+            await self._world.reviewer.cancel_order(attempt)
+        told = [f"{_orders(len(open_orders))} being cancelled" if open_orders else "no order was open"]
+        if unproven := len(live) - len(open_orders):
+            told.append(f"{_orders(unproven)} without an outcome yet, and cancelled if found open")
+        return "; ".join(("halted: nothing is sent", *told))
+
+    async def _keep_cancel(self, attempt: Attempt, command: Command) -> None:
+        signal = await self._world.store.signal(attempt.signal_id)
+        if signal is not None and not signal.cancel_requested:
+            reason = Reason("cancel_requested", f"halted by {command.operator}" + _because(command.why))
+            await self._world.store.request_cancel(signal.id, self._event(signal, signal.state, reason))
 
     async def _release(self, command: Command) -> str:
         await self._world.store.set_halted(False, command.operator, command.why, self._world.clock.wall())
@@ -311,6 +326,10 @@ _ABOUT_SIGNALS: Final = frozenset(
 
 
 _ABOUT_TRADERS: Final = frozenset({CommandKind.PAUSE, CommandKind.DRAIN, CommandKind.RESUME})
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
 
 
 def _orders(count: int) -> str:

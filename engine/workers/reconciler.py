@@ -90,7 +90,8 @@ class Reconciler:
         try:
             report = await desk.exchange.cancel(lookup_of(attempt))
         except ExchangeError as failure:
-            self.expect(self._world.clock.wall())
+            # In its time, as any look: a venue that is down must not be asked without a pause.
+            await self._book.look_again(attempt, next_poll(attempt.intent_at, self._world.clock.wall()), None)
             return f"the venue has not confirmed the cancel of {attempt.venue_order_id}: {failure}; it is asked again"
         await self._settle_open(attempt, report)
         return f"order {report.venue_order_id} at {desk.name} is {report.status}, filled {report.filled_quantity}"

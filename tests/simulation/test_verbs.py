@@ -97,3 +97,50 @@ def test_a_stop_leaves_open_orders_at_the_venue_and_the_next_start_looks_after_t
             await running.until(signal_id, SignalState.CANCELLED)
 
     live(play())
+
+
+def test_a_halt_cancels_what_is_open_at_the_venue_and_sends_nothing_more(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            signal_id = await an_open_order(running)
+            halted = await running.wish(CommandKind.HALT, why="drill")
+            assert halted.result == "halted: nothing is sent; 1 order is being cancelled"
+            await running.until(signal_id, SignalState.CANCELLED)
+            assert open_at_the_venue(running) == 0
+            held = await running.hand_in()
+            await running.until(held.signal_id, SignalState.WAITING)
+
+    live(play())
+
+
+def test_a_halt_asks_a_venue_that_did_not_answer_again_until_the_order_has_ended(db: Path) -> None:
+    async def play() -> None:
+        dark = a_trader("north", weather={"outages": [{"after_s": 5.0, "for_s": 10.0}]})
+        async with a_running(db, settings_of(dark)) as running:
+            signal_id = await an_open_order(running)
+            await running.pass_time(6.0)
+            await running.wish(CommandKind.HALT)
+            assert open_at_the_venue(running) == 1, "the venue did not hear it"
+            await running.until(signal_id, SignalState.CANCELLED)
+            assert open_at_the_venue(running) == 0
+
+    live(play())
+
+
+def test_a_halt_cancels_an_order_that_is_found_open_only_later(db: Path) -> None:
+    async def play() -> None:
+        deaf = a_trader("north", weather={"lost_after_rate": 0.6, "lost_reads": False, "read_lag_s": 3.0})
+        async with a_running(db, settings_of(deaf)) as running:
+            taken = [await running.hand_in(price="56000", key=f"k{n}") for n in range(6)]
+            for one in taken:
+                await running.until_attempt(one.signal_id, AttemptState.ACCEPTED, AttemptState.UNKNOWN)
+            unknown = [a for a in await running.engine.store.live_attempts() if a.state is AttemptState.UNKNOWN]
+            assert unknown, "the weather was too fair to show anything"
+            halted = await running.wish(CommandKind.HALT)
+            assert "without an outcome yet, and cancelled if found open" in halted.result
+            for one in taken:
+                story = await running.until(one.signal_id, SignalState.CANCELLED)
+                assert len(story.attempts) == 1
+            assert open_at_the_venue(running) == 0
+
+    live(play())

@@ -187,7 +187,7 @@ def test_leaving_asks_while_orders_are_in_flight(key: str) -> None:
     async def scene(stage: Stage) -> None:
         await stage.press(key)
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        assert "3 orders are in flight" in stage.text
+        assert "3 orders are under way" in stage.text
         await stage.press("n")
         await stage.until(lambda: stage.app.screen is stage.main)
         assert stage.app.return_value is None

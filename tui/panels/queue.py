@@ -92,7 +92,7 @@ def _entry(row: SignalRow, quantity: str, doing: str | None, told: Cell) -> Entr
 def _told(row: SignalRow, trader: str, reason: str) -> str:
     """Say who has it and why it is where it is, whichever of the two there is."""
     if row.cancel_requested and row.ended_at is None:
-        return "cancel is noted; it acts when the attempt ends"
+        return "cancel is noted; it acts once its order's outcome is known"
     short = trader.removeprefix("trader_")
     if short and (not reason or row.state in CALM):
         return short
@@ -171,7 +171,7 @@ class QueuePanel(TablePanel):
         if row is None or self.scene is None or row.id in self.scene.pending:
             return None
         if action == "cancel" and row.cancel_requested:
-            return None  # it is noted, and acts when the attempt ends
+            return None  # it is noted, and acts once the order's outcome is known
         return True if row.state in (RETRYABLE if action == "retry" else CANCELLABLE) else None
 
     def action_retry(self) -> None:
@@ -185,7 +185,8 @@ class QueuePanel(TablePanel):
         if row is None:
             return
         consequence = (
-            "It has an order under way: the wish is noted and acts when that attempt ends. The order itself stays."
+            "It has an order under way. If that is open at the venue it is cancelled there, now or as soon as its outcome "
+            "is known. What is filled by then stays filled."
             if row.state == "executing"
             else "No order goes out for it. This cannot be taken back."
         )

@@ -110,7 +110,7 @@ class StoryScreen(DetailScreen):
         if signal.state is SignalState.EXECUTING:
             consequence = (
                 "Its order may be out already. The wish is kept, and takes effect once the order's fate is known: "
-                "what is filled by then stays filled."
+                "one that is open is cancelled at the venue, what is filled by then stays filled."
             )
         if await self.app.push_screen_wait(Confirm("Cancel the signal", self._scope(), consequence)):
             self.post(Errand(CommandKind.CANCEL, signal.id, "cancelling"))
