@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine.core.commands import CommandKind, CommandState, NewCommand
 from engine.core.events import AlertState, Desired, EventKind, Level
-from tests.contract.test_store_board import an_alert
 from engine.store.base import Applied
+from tests.contract.test_store_board import an_alert
 from tests.support.builders import NOW, a_signal, an_event, an_intent
 from tests.support.store import EVERY_STORE, Stage, on_stage
 

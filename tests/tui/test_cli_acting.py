@@ -141,6 +141,7 @@ def test_a_full_disk_is_waited_for_as_well(tmp_path: Path) -> None:
     ("words", "kind", "target"),
     [
         ("trader pause a", CommandKind.PAUSE, "a"),
+        ("trader drain a", CommandKind.DRAIN, "a"),
         ("trader resume a", CommandKind.RESUME, "a"),
         ("trader pause --all", CommandKind.PAUSE_ALL, ""),
         ("trader resume --all", CommandKind.RESUME_ALL, ""),

@@ -15,7 +15,6 @@ from engine.store.sqlite.codec import micros, micros_or_none, to_json, told, tol
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.rows import command_of
 
-
 _VERBS: Final = {Desired.RUN: "resumed", Desired.PAUSE: "paused", Desired.DRAIN: "paused, to drain,"}
 
 
