@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -183,7 +184,7 @@ class SignalDeckApp(App[int]):
             self.notify(complaint, severity="warning", markup=False)
         self.theme_changed_signal.subscribe(self, self._theme_chosen)
         self.set_interval(KEEP_EVERY_S, self._keep_memory)
-        if not self.is_headless and os.isatty(0):
+        if self.is_web or (not self.is_headless and os.isatty(0)):
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
 
     async def on_unmount(self) -> None:
@@ -230,7 +231,7 @@ class SignalDeckApp(App[int]):
     def _check_terminal(self) -> None:
         """Leave when the terminal is gone: nobody would ever see the screen again, and its reader would spin."""
         try:
-            is_there = os.isatty(0) and os.isatty(1)
+            is_there = _is_held(0) if self.is_web else os.isatty(0) and os.isatty(1)
         except OSError:
             is_there = False
         if not is_there:
@@ -325,6 +326,13 @@ class SignalDeckApp(App[int]):
             self._exception = error
             self._exception_event.set()
         self.panic(crash_report(error, self.crash_file, self._left_behind))
+
+
+def _is_held(pipe: int) -> bool:
+    """Say whether somebody still has the other end of a pipe."""
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return not any(happened & select.POLLHUP for _, happened in poll.poll(0))
 
 
 def crash_report(error: BaseException, path: Path | None = None, left_behind: str = TOLD_TO_STOP) -> Text:

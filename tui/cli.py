@@ -25,6 +25,7 @@ GC_THRESHOLDS: Final = (50_000, 20, 100)  # what a start allocates mostly stays;
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "planning",
     "attach": "attaching",
+    "browser": "browsing",
     "signal": "signals",
     "trader": "traders",
     "alert": "alerts",

@@ -39,7 +39,8 @@ def add_attach(app: typer.Typer) -> None:
 def attach(named: Named, options: AttachOptions) -> None:
     """Open the dashboard on an engine that runs elsewhere on this machine."""
     existing_db(named)
-    need_terminal("use `signaldeck status`")
+    if not os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):  # a visitor's browser is terminal enough
+        need_terminal("use `signaldeck status`")
     leave(run_attached(named, options))
 
 

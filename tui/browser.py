@@ -1,0 +1,213 @@
+"""The dashboard in a web browser: one process for each visitor, on this machine's own address, for who has the key.
+
+The pages and the terminal in them are textual-serve's. What it leaves open is closed here: whoever else can reach the
+port (other users of this machine, pages of other sites in the same browser, names that were bound anew to this address)
+gets nothing; visitors are few, and none of their processes outlives its visit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import re
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp_jinja2
+from aiohttp import WSCloseCode, web
+from textual_serve.app_service import AppService
+from textual_serve.server import Server
+
+from engine.clock import Clock, SystemClock
+from tui.commands.frame import operator, say
+
+LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+MESSAGE_BYTES_MAX: Final = 256 * 1024  # from the browser: keys, sizes, a paste
+END_S_MAX: Final = 3.0  # that a visitor's process has to end by itself
+CELLS_MIN, CELLS_MAX = (20, 5), (600, 250)
+FRAMES: Final = "20"  # a second at most
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What is served: `command` is run for each visitor, at most `visitors_max` at a time. `key` opens the door."""
+
+    command: tuple[str, ...]
+    key: str
+    visitors_max: int
+
+
+class Visit(AppService):
+    """One visitor's process, which ends with the visit, by force if it must."""
+
+    clock: Clock = SystemClock()
+
+    def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
+        environment = super()._build_environment(width, height)
+        return {**environment, "TEXTUAL_FPS": FRAMES, "SIGNALDECK_OPERATOR": f"{operator()}, in a browser"}
+
+    async def set_terminal_size(self, width: int, height: int) -> None:
+        """Tell the program its room, within bounds."""
+        await super().set_terminal_size(*fitting(width, height))
+
+    async def run(self) -> None:
+        """Carry what is drawn to the browser; once the process has ended, so does the connection."""
+        await super().run()
+        await self.remote_close()
+
+    async def stop(self) -> None:
+        """Ask the process to end, and see that it does. Safe to repeat."""
+        with contextlib.suppress(TimeoutError):
+            async with self.clock.timeout(END_S_MAX):
+                await super().stop()
+        child = self._process
+        if child is None:
+            return
+        try:
+            async with self.clock.timeout(END_S_MAX):
+                await child.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+
+class Doorkeeper(Server):
+    """See the module."""
+
+    def __init__(self, house: House, port: int) -> None:
+        # `exec` leaves no shell between us and the process that has to be ended.
+        super().__init__(f"exec {shlex.join(house.command)}", host="127.0.0.1", port=port, title="SignalDeck")
+        self._house, self._cookie = house, f"signaldeck-{port}"
+        self._visits: dict[web.WebSocketResponse, Visit | None] = {}
+
+    @property
+    def address(self) -> str:
+        """Return what is typed into the browser. It holds the key."""
+        return f"{self.public_url}/?key={self._house.key}"
+
+    def listen(self, port: socket.socket) -> None:
+        """Serve on a port that is bound already, until SIGINT, SIGTERM or SIGHUP; no visitor's process is left then."""
+        web.run_app(
+            self._make_app(), sock=port, print=None, access_log=None, shutdown_timeout=END_S_MAX, handle_signals=True
+        )
+
+    async def _make_app(self) -> web.Application:
+        app = await super()._make_app()
+        app.middlewares.append(self._guard)
+        app.on_response_prepare.append(_dress)
+        return app
+
+    async def on_startup(self, app: web.Application) -> None:  # noqa: ARG002 - textual-serve's signature
+        """Say where it is."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.request_exit)
+        say(f"the dashboard is at {self.address}")
+        say("whoever has this address can look; ctrl+c ends it")
+        sys.stdout.flush()
+
+    async def on_shutdown(self, app: web.Application) -> None:  # noqa: ARG002 - textual-serve's signature
+        """End every visit."""
+        await asyncio.gather(*(visit.stop() for visit in self._visits.values() if visit is not None))
+        await asyncio.gather(*(one.close(code=WSCloseCode.GOING_AWAY) for one in list(self._visits)))
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer only this machine's own name, this page's own origin, and who has the key."""
+        [host] = hosts if len(hosts := request.headers.getall("Host", [])) == 1 else [""]
+        if not LOOPBACK.fullmatch(host):
+            raise web.HTTPForbidden(text="This dashboard answers to 127.0.0.1 and localhost alone.\n")
+        is_socket = request.path == "/ws"
+        origins = request.headers.getall("Origin", [f"http://{host}"] if not is_socket else [])
+        if [origin.lower() for origin in origins] != [f"http://{host}".lower()]:
+            raise web.HTTPForbidden(text="This dashboard is driven from its own page alone.\n")
+        if request.path == "/" and self._is_key(request.query.get("key", "")):
+            entered = web.HTTPSeeOther("/")
+            entered.set_cookie(self._cookie, self._house.key, httponly=True, samesite="Strict", path="/")
+            raise entered
+        if not self._is_key(request.cookies.get(self._cookie, "")):
+            raise web.HTTPForbidden(text="Open the address that `signaldeck browser` printed: it has the key.\n")
+        return await handler(request)
+
+    def _is_key(self, given: str) -> bool:
+        return hmac.compare_digest(self._house.key.encode(), given.encode("utf-8", "replace"))
+
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:  # type: ignore[override] # theirs is decorated
+        """Return the page. Its addresses are those by which the visitor came, so a tunnel may end at any port."""
+        self._refuse_if_full()
+        context: dict[str, Any] = {
+            "font_size": 16,
+            "app_websocket_url": f"ws://{request.host}/ws",
+            "config": {"static": {"url": f"http://{request.host}/static/"}},
+            "application": {"name": self.title},
+        }
+        return aiohttp_jinja2.render_template("app_index.html", request, context)
+
+    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        """Let a visitor use a process of its own for as long as the connection lasts."""
+        self._refuse_if_full()
+        websocket = web.WebSocketResponse(heartbeat=15, max_msg_size=MESSAGE_BYTES_MAX)
+        self._visits[websocket] = None  # the place is taken before anything is waited for
+        try:
+            await websocket.prepare(request)
+            visit = self._visits[websocket] = self._visit(websocket)
+            try:
+                await visit.start(*fitting(request.query.get("width"), request.query.get("height")))
+                await self._process_messages(websocket, visit)
+            except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
+                await websocket.close(code=WSCloseCode.UNSUPPORTED_DATA)  # no message that the page would send
+            finally:
+                await asyncio.shield(visit.stop())
+        finally:
+            self._visits.pop(websocket, None)
+        return websocket
+
+    def _visit(self, websocket: web.WebSocketResponse) -> Visit:
+        async def close() -> None:
+            await websocket.close()
+
+        return Visit(
+            self.command,
+            write_bytes=websocket.send_bytes,
+            write_str=websocket.send_str,
+            close=close,
+            download_manager=self.download_manager,
+        )
+
+    def _refuse_if_full(self) -> None:
+        if len(self._visits) >= self._house.visitors_max:
+            few = "1 visitor looks" if self._house.visitors_max == 1 else f"{self._house.visitors_max} visitors look"
+            raise web.HTTPServiceUnavailable(text=f"{few} already, and no more may: close one, or raise --visitors.\n")
+
+
+async def _dress(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001 - aiohttp's signature
+    response.headers.update(HEADERS)
+
+
+def fitting(width: object, height: object) -> tuple[int, int]:
+    """Return a size in cells within bounds; what is no number is 80 or 24."""
+    wanted = []
+    for given, usual, least, most in zip((width, height), (80, 24), CELLS_MIN, CELLS_MAX, strict=True):
+        is_number = isinstance(given, int | str) and re.fullmatch(r"[0-9]{1,6}", str(given))
+        wanted.append(min(max(int(str(given)) if is_number else usual, least), most))
+    return wanted[0], wanted[1]
+
+
+def bound(port: int) -> socket.socket:
+    """Return a socket that listens on this machine's own address. Port 0 lets the system choose. Raises OSError."""
+    return socket.create_server(("127.0.0.1", port), reuse_port=False)
