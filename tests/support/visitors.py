@@ -1,0 +1,151 @@
+"""Somebody at a web browser: the server as a process of its own, and a visitor with or without the key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from engine.clock import SystemClock
+from tests.support.command_line import Shell
+
+LATE_S: Final = 40.0
+ADDRESS: Final = re.compile(r"(http://127\.0\.0\.1:\d+)/\?key=([0-9a-f]{48})")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs, and what it said of itself."""
+
+    process: subprocess.Popen[bytes]
+    base: str
+    key: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.base}/?key={self.key}"
+
+    @property
+    def host(self) -> str:
+        return self.base.removeprefix("http://")
+
+    def children(self) -> set[int]:
+        """Return the processes that it has started and that still run."""
+        return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == self.process.pid}
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process is there and is no corpse."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def a_server(run: Shell, db: Path, *options: str) -> Iterator[Served]:
+    """Serve the dashboard of `db` on a port that the system chooses."""
+    with run.running("browser", "--port", "0", "--db", db, *options) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().decode()
+        found = ADDRESS.search(first)
+        assert found, first + (process.stderr.read().decode() if process.stderr else "")
+        yield Served(process, found[1], found[2])
+
+
+@dataclass
+class Visitor:
+    """A browser with its cookies, and what was drawn in it so far."""
+
+    served: Served
+    session: aiohttp.ClientSession
+    drawn: bytearray = field(default_factory=bytearray)
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """Return status and text of a page, redirections followed."""
+        async with self.session.get(f"{self.served.base}{path}", headers=headers) as answer:
+            return answer.status, await answer.text()
+
+    async def knock(self, **headers: str) -> int:
+        """Return with which status the connection of a terminal is answered: 101 lets in."""
+        asked = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", **headers}
+        asked["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        async with self.session.get(f"{self.served.base}/ws", headers=asked) as answer:
+            return answer.status
+
+    @asynccontextmanager
+    async def visit(self) -> AsyncIterator[Visit]:
+        """Open a terminal in the page, as the page does."""
+        url = f"{self.served.base}/ws?width=120&height=40"
+        async with self.session.ws_connect(url, headers={"Origin": self.served.base}) as socket:
+            yield Visit(socket)
+
+
+@dataclass
+class Visit:
+    """A terminal in a page."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    drawn: bytearray = field(default_factory=bytearray)
+
+    async def sees(self, *words: str) -> None:
+        """Wait until all the words were drawn since the last key."""
+        async with SystemClock().timeout(LATE_S):
+            while not all(word.encode() in self.drawn for word in words):
+                message = await self.socket.receive()
+                assert message.type in {aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT}, bytes(self.drawn[-2_000:])
+                self.drawn += message.data if isinstance(message.data, bytes) else message.data.encode()
+
+    async def press(self, keys: str) -> None:
+        self.drawn.clear()
+        await self.say(["stdin", keys])
+
+    async def say(self, message: Any) -> None:
+        await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
+
+    async def ends(self) -> None:
+        """Wait until the other side has closed."""
+        async with SystemClock().timeout(LATE_S):
+            while not self.socket.closed:
+                await self.socket.receive()
+
+
+@asynccontextmanager
+async def a_visitor(served: Served, *, has_key: bool = True) -> AsyncIterator[Visitor]:
+    """Come with the address that was printed, or with the port alone."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:  # unsafe: an IP address
+        visitor = Visitor(served, session)
+        if has_key:
+            status, page = await visitor.get(f"/?key={served.key}")
+            assert (status, "textual-terminal" in page) == (200, True)
+        yield visitor
+
+
+async def until(condition: Callable[[], bool], failing: str) -> None:
+    clock = SystemClock()
+    with contextlib.suppress(TimeoutError):
+        async with clock.timeout(LATE_S):
+            while not condition():
+                await clock.sleep(0.05)
+    assert condition(), failing
+
+
+def together(scene: Callable[[], Any]) -> None:
+    asyncio.run(scene())
