@@ -93,7 +93,7 @@ class StrategySettings(Section):
 
 class StoreSettings(Section):
     """Where the store lies (left out: the user's data folder; a relative path counts from this file), and how many days
-    ended signals, journal entries, per-minute figures and keys of old signals are kept.
+    ended signals, journal entries, per-minute figures, keys of old signals and candles are kept.
     """
 
     path: Path | None = None
@@ -101,6 +101,7 @@ class StoreSettings(Section):
     events_days: Annotated[int, Field(ge=1, le=36_500)] = 30
     minutes_days: Annotated[int, Field(ge=1, le=36_500)] = 7
     keys_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    candles_days: Annotated[int, Field(ge=1, le=36_500)] = 7
 
 
 class DashboardSettings(Section):

@@ -51,6 +51,7 @@ from engine.workers.health import TraderHealthChecker
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
 from engine.workers.panel import Panel, Seat
 from engine.workers.reconciler import Reconciler
+from engine.workers.recorder import Recorder
 from engine.workers.situation import Situation, SituationParts
 from engine.workers.trader import TraderActor, TraderWorld
 
@@ -133,10 +134,11 @@ class _Builder:
         takers = [d.exchange.adapter for d in self.desks.values()]
         observers = [t.observe for t in takers if isinstance(t, PriceTaker)]
         candles = settings.market.candles
+        self.recorder = Recorder(self.store)
         builder = CandleBuilder(candles.interval_s, candles.history, candles.flat_max)
         self.feed = Feed(
             source, builder, self.clock,
-            Listeners(observers, lambda: self.analyst.nudge(), lambda: self.dispatcher.reconsider()),
+            Listeners(observers, lambda: self.analyst.nudge(), lambda: self.dispatcher.reconsider(), self.recorder.take),
         )  # fmt: skip
         self.health = TraderHealthChecker(self.store, self.desks, settings.health, self.clock, self.chance)
         self.watch = ClockWatch(self.store, self.clock, self.health.relearn)
@@ -269,13 +271,9 @@ class _Builder:
         keeper = Keeper(
             store,
             Telling(self.situation.facts, self.pipeline.diagnose_execution_readiness),
-            KeeperSettings(
-                signals_days=keeping.signals_days,
-                events_days=keeping.events_days,
-                minutes_days=keeping.minutes_days,
-                keys_days=keeping.keys_days,
-            ),
+            KeeperSettings.model_validate(keeping.model_dump(exclude={"path"})),
             self.clock,
+            self.recorder,
         )
         self.situation.keeper = keeper
         told = AlertSources(

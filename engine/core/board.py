@@ -52,6 +52,7 @@ class EngineFacts:
     candles_late: int = 0
     candles_repeated: int = 0
     candles_flat: int = 0
+    candles_lost: int = 0  # closed, but never written: the store was too slow for them
     feeds: tuple[FeedStanding, ...] = ()  # the exchanges that prices come from
 
 

@@ -75,6 +75,17 @@ class OrderReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedFill:
+    """A fill with the order's side, and the signal and the trader that it belongs to. `seq` counts all fills up."""
+
+    seq: int
+    signal_id: str
+    trader: str
+    side: Side
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """The parts of one attempt's time, in seconds; None where the part was not reached.
 

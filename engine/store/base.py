@@ -21,9 +21,9 @@ from engine.core.board import Board, EngineFacts, ExecutionStatus, LastTry, Minu
 from engine.core.commands import Command, CommandState, NewCommand
 from engine.core.events import Alert, Desired, Event, Level, NewEvent, Signal, TraderState
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
-from engine.core.order import Attempt, Fill, Latency, OrderRequest
+from engine.core.order import Attempt, Fill, Latency, OrderRequest, PlacedFill
 from engine.core.portfolio import EngineSwitches, Holdings
-from engine.core.values import NewSignal, Position, Reason
+from engine.core.values import Candle, NewSignal, Position, Reason
 
 
 class PutOutcome(StrEnum):
@@ -167,12 +167,17 @@ class StoreHealth:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days of what is kept. Only ended signals and their attempts are ever removed; their keys stay known."""
+    """How many days of what is kept. Only ended signals and their attempts are ever removed; their keys stay known.
+
+    Of a symbol's candles there are no more than `candles_max`, however many days that is.
+    """
 
     signals_days: int = 90
     events_days: int = 30
     minutes_days: int = 7
     keys_days: int = 400
+    candles_days: int = 7
+    candles_max: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,15 @@ class Reader(Protocol):
 
     async def fills(self, after_seq: int, limit: int) -> list[tuple[int, str, str, Fill]]:
         """Return (seq, trader, client order id, fill), oldest first."""
+
+    async def symbol_fills(self, symbol: str, since: datetime, until: datetime, limit: int) -> list[PlacedFill]:
+        """Return the newest `limit` fills of this symbol from `since` on and before `until`, newest first."""
+
+    async def candles(self, symbol: str, since: datetime, until: datetime, limit: int) -> list[Candle]:
+        """Return the newest `limit` closed candles that begin from `since` on and before `until`, oldest first."""
+
+    async def symbols(self) -> list[str]:
+        """Return every symbol that has a candle, in the order of their names."""
 
     async def events(self, after_seq: int, limit: int, level: Level = Level.INFO) -> list[Event]: ...
 
@@ -327,6 +341,9 @@ class Store(Reader, Protocol):
     async def beat(self, facts: EngineFacts) -> None: ...
 
     async def save_readiness(self, status: ExecutionStatus) -> None: ...
+
+    async def keep_candles(self, candles: Sequence[Candle]) -> None:
+        """Keep closed candles. A repeated symbol and begin takes the place of the first."""
 
     # upkeep
     async def prune(self, now: datetime, keep: Retention, batch: int) -> int:

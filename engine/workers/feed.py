@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from engine.clock import Clock
 from engine.core.feeds import FeedStanding
 from engine.core.risk import Quote
+from engine.core.values import Candle
 from engine.core.window import Window
 from engine.market.base import MarketSource, Tick
 from engine.market.candles import CandleBuilder
@@ -39,7 +40,7 @@ class FeedFacts:
     venues: tuple[FeedStanding, ...] = ()
 
 
-def _nobody() -> None:
+def _nobody(*_: object) -> None:
     return
 
 
@@ -48,12 +49,13 @@ class Listeners:
     """Whom a feed tells what, on its loop; all must return at once.
 
     Each of `on_price` hears a symbol's newest good price, once per tick at most; `on_candles` that candles have closed,
-    `on_return` that there is a price of a symbol that had none for a while.
+    `on_return` that there is a price of a symbol that had none for a while, `on_closed` each candle that has closed.
     """
 
     on_price: Sequence[PriceObserver] = ()
     on_candles: Callable[[], None] = _nobody
     on_return: Callable[[], None] = _nobody
+    on_closed: Callable[[Sequence[Candle]], None] = _nobody
 
 
 class Feed:
@@ -88,7 +90,7 @@ class Feed:
         await self._source.open()
         self._opened = True
         history = await self._source.history(history_max)
-        self._builder.backfill(history)
+        self._listeners.on_closed(self._builder.backfill(history))
         self._tell(dict.fromkeys(candle.symbol for candle in history))
         if history:
             self._listeners.on_candles()
@@ -110,6 +112,7 @@ class Feed:
         if tick.trades or tick.candles:
             self._tell(dict.fromkeys([row.symbol for row in tick.candles] + [row.symbol for row in tick.trades]))
         if closed:
+            self._listeners.on_closed(closed)
             self._listeners.on_candles()
 
     async def close(self) -> None:

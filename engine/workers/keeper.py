@@ -17,6 +17,7 @@ from engine.clock import Clock, runs_free
 from engine.core.board import EngineFacts, ExecutionStatus
 from engine.core.errors import StoreBusy, StoreFull
 from engine.store.base import Retention, Store, StoreHealth
+from engine.workers.recorder import Recorder
 
 LOOK_EVERY_S: Final = 1.0
 LOOK_EVERY_FREE_S: Final = 10.0
@@ -33,6 +34,7 @@ class KeeperSettings(BaseModel):
     beat_every_s: float = Field(1.0, gt=0, allow_inf_nan=False)
     readiness_every_s: float = Field(5.0, gt=0, allow_inf_nan=False)
     health_every_s: float = Field(5.0, gt=0, allow_inf_nan=False)
+    candles_every_s: float = Field(1.0, gt=0, allow_inf_nan=False)
     prune_every_s: float = Field(60.0, gt=0, allow_inf_nan=False)
     prune_batch: int = Field(500, ge=1, le=100_000)
     checkpoint_every_s: float = Field(300.0, gt=0, allow_inf_nan=False)
@@ -41,10 +43,11 @@ class KeeperSettings(BaseModel):
     events_days: int = Field(30, ge=1)
     minutes_days: int = Field(7, ge=1)
     keys_days: int = Field(400, ge=1)
+    candles_days: int = Field(7, ge=1)
 
     @property
     def retention(self) -> Retention:
-        return Retention(self.signals_days, self.events_days, self.minutes_days, self.keys_days)
+        return Retention(self.signals_days, self.events_days, self.minutes_days, self.keys_days, self.candles_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,11 @@ class Telling:
 class Keeper:
     """Writes what may be lost, so a store that is busy or full stops none of it for longer than that lasts."""
 
-    def __init__(self, store: Store, telling: Telling, settings: KeeperSettings, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, telling: Telling, settings: KeeperSettings, clock: Clock, recorder: Recorder
+    ) -> None:
         self._store, self._telling, self._settings, self._clock = store, telling, settings, clock
+        self._recorder = recorder
         self._done_at: dict[str, float] = {}
         self._lags: deque[float] = deque([0.0], maxlen=10)
         self.store_health: StoreHealth | None = None
@@ -69,6 +75,11 @@ class Keeper:
     def loop_lag_s(self) -> float:
         """Return by how much the loop came late at worst in the last ten looks, in its own seconds."""
         return max(self._lags)
+
+    @property
+    def candles_lost(self) -> int:
+        """Return how many closed candles were never written, since the start."""
+        return self._recorder.lost
 
     async def run(self) -> None:
         """Look for ever; each look does what is due by the machine's clock."""
@@ -94,14 +105,17 @@ class Keeper:
             if self._is_due("checkpoint", settings.checkpoint_every_s) or self._is_wal_long():
                 await self._store.checkpoint()
                 self._done_at["checkpoint"] = self._clock.machine()
+            if self._is_due("candles", settings.candles_every_s):  # last: nothing else waits for them
+                await self._recorder.flush()
         except (StoreBusy, StoreFull) as error:
             self.store_error = str(error)
         else:
             self.store_error = ""
 
     async def finish(self) -> None:
-        """Write the last heartbeat and the last diagnosis. A store that takes no more writes is left as it is."""
+        """Write the last candles, the last heartbeat and the last diagnosis. A store that takes no more writes is left as it is."""
         try:
+            await self._recorder.flush()
             await self._beat()
             await self._store.save_readiness(await self._telling.readiness())
         except (StoreBusy, StoreFull) as error:

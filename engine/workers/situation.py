@@ -174,6 +174,7 @@ class Situation:
             candles_late=feed.late,
             candles_repeated=feed.repeated,
             candles_flat=feed.flat,
+            candles_lost=self.keeper.candles_lost if self.keeper else 0,
             feeds=feed.venues,
         )
 

@@ -25,7 +25,7 @@ from engine.store.sqlite.queries import named_queries
 from tests.support.builders import NOW, a_fill, a_signal, an_event
 from tests.support.store import Stage, play
 
-GROWING = ("signal", "attempt", "fill", "event", "seen_key", "command", "alert", "minute", "minute_latency")
+GROWING = ("signal", "attempt", "fill", "event", "seen_key", "command", "alert", "minute", "minute_latency", "candle")
 # These read a whole table, and may: it is small for ever, or they say how much of it they look at.
 WHOLE = {
     "totals": "total",

@@ -9,6 +9,7 @@ from engine.core.metrics import UNKNOWN_COUNTS_AS_FAILED_AFTER_S
 from engine.workers.alert_facts import AlertGatherer, AlertSources
 from engine.workers.clock_watch import ClockWatch
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
+from engine.workers.recorder import Recorder
 from tests.support.builders import a_signal, an_attempt_move
 from tests.support.world import World, a_world, live
 from tests.workers.test_keeper import a_status, some_facts
@@ -25,7 +26,7 @@ class Scene:
             return a_status()
 
         telling = Telling(some_facts, status)  # type: ignore[arg-type] # any diagnosis will do
-        self.keeper = Keeper(world.store, telling, KeeperSettings(), world.clock)
+        self.keeper = Keeper(world.store, telling, KeeperSettings(), world.clock, Recorder(world.store))
         self.watch = ClockWatch(world.store, world.clock, relearned)
         self.feed_age_s: float | None = None
         sources = AlertSources(dict, lambda: self.feed_age_s, self.keeper, self.watch)

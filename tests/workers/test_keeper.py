@@ -11,8 +11,9 @@ from typing import Any
 from engine.core.board import Check, EngineFacts, EngineState, ExecutionStatus
 from engine.core.errors import StoreFull
 from engine.core.lifecycle import SignalStep
-from engine.core.values import Mode
+from engine.core.values import Candle, Mode
 from engine.workers.keeper import Keeper, KeeperSettings, Telling
+from engine.workers.recorder import Recorder
 from tests.support.builders import NOW, a_signal
 from tests.support.world import World, WoundClock, a_world, live
 
@@ -56,7 +57,9 @@ class Scene:
     def __init__(self, world: World, settings: KeeperSettings | None = None) -> None:
         self.store: Any = Tally(world.store)
         self.beats = 0
-        self.keeper = Keeper(self.store, Telling(self._facts, self._status), settings or KeeperSettings(), world.clock)
+        self.recorder = Recorder(self.store, queue_max=3)
+        telling = Telling(self._facts, self._status)
+        self.keeper = Keeper(self.store, telling, settings or KeeperSettings(), world.clock, self.recorder)
 
     def _facts(self) -> EngineFacts:
         self.beats += 1
@@ -180,5 +183,38 @@ def test_a_loop_that_is_held_up_shows_in_the_heartbeat() -> None:
             assert scene.keeper.loop_lag_s > 2
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    live(story())
+
+
+def test_closed_candles_are_written_each_second_and_with_the_last_words() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            scene = Scene(world)
+            ages = NOW - timedelta(days=1), NOW + timedelta(days=1)
+            begins = [int(NOW.timestamp()) * 1_000 + n * 10_000 for n in range(6)]
+            candles = [Candle("X/Y", at, 10_000, 1.0, 1.0, 1.0, 1.0, 1.0) for at in begins]
+            scene.recorder.take(candles[:1])
+            await scene.keeper.step()
+            assert await world.store.candles("X/Y", *ages, 9) == candles[:1]
+            scene.recorder.take(candles[1:])
+            assert scene.keeper.candles_lost == 2, "three wait at most"
+            await scene.keeper.finish()
+            assert await world.store.candles("X/Y", *ages, 9) == [candles[0], *candles[3:]]
+
+    live(story())
+
+
+def test_candles_that_a_full_store_does_not_take_hold_back_no_heartbeat() -> None:
+    async def story() -> None:
+        async with a_world() as world:
+            scene = Scene(world)
+            scene.store.full = {"keep_candles"}
+            scene.recorder.take([Candle("X/Y", 0, 10_000, 1.0, 1.0, 1.0, 1.0, 1.0)])
+            for _ in range(5):
+                await scene.keeper.step()
+                await world.clock.sleep(1)
+            assert scene.store.calls["beat"] == 5
+            assert scene.keeper.store_error == "the disk is full"
 
     live(story())

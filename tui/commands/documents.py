@@ -54,6 +54,7 @@ def status_document(picture: Picture) -> dict[str, object]:
             "late": engine.candles_late if engine else 0,
             "repeated": engine.candles_repeated if engine else 0,
             "flat": engine.candles_flat if engine else 0,
+            "lost": engine.candles_lost if engine else 0,
         },
         "signals": {
             "received": totals.received,

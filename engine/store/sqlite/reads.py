@@ -17,10 +17,10 @@ from engine.core.board import Board, EngineFacts, ExecutionStatus, LastTry, Minu
 from engine.core.commands import Command
 from engine.core.errors import BadInput
 from engine.core.events import Alert, Event, Level, Signal, TraderState
-from engine.core.order import Attempt, Fill
-from engine.core.values import Position
+from engine.core.order import Attempt, Fill, PlacedFill
+from engine.core.values import Candle, Position
 from engine.store.base import BoardLimits, SignalFilter
-from engine.store.sqlite import pictures
+from engine.store.sqlite import candles, pictures
 from engine.store.sqlite.queries import named_queries
 from engine.store.sqlite.rows import (
     alert_of,
@@ -78,6 +78,15 @@ class Reads(ABC):
 
     async def fills(self, after_seq: int, limit: int) -> list[tuple[int, str, str, Fill]]:
         return await self._rows("fills", (after_seq, limit), lambda row: (row[0], row[1], row[2], fill_of(row[3:])))
+
+    async def symbol_fills(self, symbol: str, since: datetime, until: datetime, limit: int) -> list[PlacedFill]:
+        return await self._ask(partial(candles.fills_between, symbol, since, until, limit))
+
+    async def candles(self, symbol: str, since: datetime, until: datetime, limit: int) -> list[Candle]:
+        return await self._ask(partial(candles.candles_between, symbol, since, until, limit))
+
+    async def symbols(self) -> list[str]:
+        return await self._rows("candle_symbols", (), lambda row: str(row[0]))
 
     async def events(self, after_seq: int, limit: int, level: Level = Level.INFO) -> list[Event]:
         if level <= Level.INFO:

@@ -16,7 +16,7 @@ from engine.core.commands import Command, CommandState, NewCommand
 from engine.core.events import Alert, Desired, NewEvent, Signal
 from engine.core.order import Attempt
 from engine.core.portfolio import EngineSwitches, Holdings, TradeCounts
-from engine.core.values import NewSignal
+from engine.core.values import Candle, NewSignal
 from engine.sqlite import Lane
 from engine.store.base import (
     Applied,
@@ -31,6 +31,7 @@ from engine.store.base import (
     TraderHealth,
 )
 from engine.store.sqlite import attempts, operators, signals, upkeep
+from engine.store.sqlite.candles import keep_candles
 from engine.store.sqlite.codec import MINUTE_US, micros, moment_or_none
 from engine.store.sqlite.operators import Word
 from engine.store.sqlite.premises import Premises
@@ -151,6 +152,9 @@ class SqliteStore(Reads):
     async def save_readiness(self, status: ExecutionStatus) -> None:
         body = status_text(status)
         await self._write(lambda desk: operators.keep_snapshot(desk, "readiness", body), Lane.TELEMETRY)
+
+    async def keep_candles(self, candles: Sequence[Candle]) -> None:
+        await self._write(lambda desk: keep_candles(desk, candles), Lane.TELEMETRY)
 
     # upkeep
 

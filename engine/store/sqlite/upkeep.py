@@ -15,6 +15,7 @@ from engine.core.events import EventKind, Level, NewEvent
 from engine.core.lifecycle import FINAL_SIGNALS, AttemptState, AttemptStep
 from engine.store.base import AttemptMove, Opened, Retention
 from engine.store.sqlite.attempts import move_attempts
+from engine.store.sqlite.candles import prune_candles
 from engine.store.sqlite.codec import micros
 from engine.store.sqlite.custody import Mark
 from engine.store.sqlite.desk import Desk
@@ -71,7 +72,7 @@ def _orphaned(client_order_id: str, now: datetime) -> AttemptMove:
 
 
 def prune(desk: Desk, now: datetime, keep: Retention, batch: int) -> int:
-    """Remove at most `batch` rows that are too old: signals with all that hangs on them, then events, minutes, keys."""
+    """Remove at most `batch` rows that are too old: signals with all that hangs on them, then the rest."""
     desk.refuse_if_fenced()
     desk.seal(desk.connection)  # what others of this batch noted
     gone = 0
@@ -85,6 +86,8 @@ def prune(desk: Desk, now: datetime, keep: Retention, batch: int) -> int:
     if gone < batch:
         given = (_before(now, keep.keys_days), batch - gone)
         gone += desk.connection.execute(desk.query["remove_keys"], given).rowcount
+    if gone < batch:
+        gone += prune_candles(desk, now, keep, batch - gone)
     desk.forget()  # what was read may be gone
     return gone
 
