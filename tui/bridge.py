@@ -70,6 +70,11 @@ def newest_signals(states: frozenset[SignalState], limit: int) -> Callable[[Read
     return lambda store: store.signals(SignalFilter(states=states), None, limit)
 
 
+def signals_of(symbol: str, before_seq: int | None, limit: int) -> Callable[[Reader], Awaitable[list[Signal]]]:
+    """Return the question for a page of one symbol's signals, newest first."""
+    return lambda store: store.signals(SignalFilter(symbol=symbol), before_seq, limit)
+
+
 class OtherLoop:
     """An engine that runs on another thread's loop, as something that this loop can wait for.
 

@@ -45,6 +45,7 @@ DOORS: Final = (
     Door("metrics", "f5", "Metrics", "Every figure over five windows", "tui.screens.metrics:MetricsScreen"),
     Door("signals", "f6", "All signals", "Mark, retry, cancel many", "tui.screens.signal_list:SignalListScreen"),
     Door("audit", "f7", "Audit", "What operators did, and what came of it", "tui.screens.audit:AuditScreen"),
+    Door("market", "f8", "Market", "Candles with signals and fills", "tui.screens.market:MarketScreen"),
 )
 
 

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     TRADER = "trader"
     ALERT = "alert"
     ERROR = "error"
+    MARKET = "market"  # by its symbol
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from engine.core.board import SignalRow
 from engine.core.commands import CommandKind
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
 from tui.formatting import ago, aligned, duration, foreign, side_cell, signal_sign
-from tui.messages import Kind, Wish, Wished
+from tui.messages import Kind, Opened, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
@@ -125,6 +125,7 @@ class QueuePanel(TablePanel):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "retry", "Retry", id="queue.retry", group=ACTS, tooltip="Put an ended signal back in the queue"),
         Binding("X", "cancel", "Cancel", id="queue.cancel", group=ACTS, tooltip="Withdraw a signal"),
+        Binding("m", "market", "Market", id="queue.market", tooltip="The candles of its symbol"),
     ]
 
     def __init__(self) -> None:
@@ -163,6 +164,8 @@ class QueuePanel(TablePanel):
         return next((row for row in self.scene.board.queue if row.id == self.selected), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "market":
+            return True if self.row() is not None else None
         if action not in {"retry", "cancel"}:
             return super().check_action(action, parameters)
         if self.read_only:
@@ -179,6 +182,10 @@ class QueuePanel(TablePanel):
             self.post_message(
                 Wished(Wish(CommandKind.RETRY, row.id, "retrying", "Retry", expected_version=row.version))
             )
+
+    def action_market(self) -> None:
+        if (row := self.row()) is not None:
+            self.post_message(Opened(Kind.MARKET, row.symbol))
 
     def action_cancel(self) -> None:
         row = self.row()

@@ -18,6 +18,7 @@ def screen_for(kind: Kind, key: str, bridge: Bridge, board: Board | None, clock:
     """Return a new screen that tells of the row called `key`; None if the board does not have it any more."""
     from tui.screens.alert import AlertScreen  # detail screens load when the first is opened
     from tui.screens.error import ErrorScreen
+    from tui.screens.market import MarketScreen
     from tui.screens.story import StoryScreen
     from tui.screens.trader import TraderScreen
 
@@ -25,6 +26,8 @@ def screen_for(kind: Kind, key: str, bridge: Bridge, board: Board | None, clock:
         return StoryScreen(bridge, key, clock=clock)
     if kind is Kind.TRADER:
         return TraderScreen(bridge, key, clock=clock)
+    if kind is Kind.MARKET:
+        return MarketScreen(bridge, key, clock=clock)
     if kind is Kind.ERROR:
         event = next((e for e in board.errors if str(e.seq) == key), None) if board else None
         return ErrorScreen(bridge, event, clock=clock) if event else None

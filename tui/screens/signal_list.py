@@ -53,6 +53,7 @@ class SignalListScreen(MarkingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "retry", "Retry", id="signals.retry", group=ACTS, tooltip="Put ended signals back in the queue"),
         Binding("X", "cancel", "Cancel", id="signals.cancel", group=ACTS, tooltip="Withdraw signals"),
+        Binding("m", "market", "Market", id="signals.market", tooltip="The candles of its symbol"),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"retry", "cancel"})
     empty = "no signal yet"
@@ -106,6 +107,20 @@ class SignalListScreen(MarkingScreen):
         from tui.screens.story import StoryScreen  # loaded with the first that is opened
 
         return StoryScreen(self.bridge, key, clock=self.clock)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "market" and self.is_mounted and self._at_cursor() is None:
+            return None
+        return super().check_action(action, parameters)
+
+    async def action_market(self) -> None:
+        from tui.screens.market import MarketScreen  # loaded with the first that is opened
+
+        if (signal := self._at_cursor()) is not None:
+            await self.app.push_screen(MarketScreen(self.bridge, signal.symbol, clock=self.clock))
+
+    def _at_cursor(self) -> Signal | None:
+        return self._signals.get(self.table.cursor_key or "")
 
     def action_retry(self) -> None:
         self.act(plan_retry(self._chosen()))

@@ -35,6 +35,7 @@ class StoryScreen(DetailScreen):
         Binding("A", "name_order", "Name order", id="story.attach"),
         Binding("B", "declare_absent", "No order", id="story.absent"),
         Binding("o", "open_trader", "Trader", id="story.trader"),
+        Binding("m", "market", "Market", id="story.market", tooltip="The candles of its symbol"),
         Binding("y", "copy_id", "Copy id", id="story.copy_id"),
         Binding("Y", "copy_json", "Copy JSON", id="story.copy_json"),
     ]
@@ -94,6 +95,12 @@ class StoryScreen(DetailScreen):
         trader = self._trader
         if trader:
             self.app.push_screen(TraderScreen(self.bridge, trader, clock=self.clock))
+
+    async def action_market(self) -> None:
+        from tui.screens.market import MarketScreen  # loaded with the first that is opened
+
+        if self.story is not None:
+            await self.app.push_screen(MarketScreen(self.bridge, self.story.signal.symbol, clock=self.clock))
 
     def action_copy_id(self) -> None:
         self.copy(self.signal_id, "The signal's id")
@@ -201,7 +208,7 @@ _APPLIES: Final[Mapping[str, frozenset[SignalState]]] = {
     "cancel": OPEN_SIGNALS - {SignalState.NEEDS_REVIEW},
 }
 _REVIEW_ONLY: Final = frozenset({"name_order", "declare_absent"})
-_NEEDS_STORY: Final = frozenset({*_APPLIES, *_REVIEW_ONLY, "open_trader", "copy_json"})
+_NEEDS_STORY: Final = frozenset({*_APPLIES, *_REVIEW_ONLY, "open_trader", "market", "copy_json"})
 
 
 def _not_an_order_id(text: str) -> str:
