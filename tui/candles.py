@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import isfinite
 from typing import Final, NamedTuple
 
@@ -199,13 +199,19 @@ class _Grid:
     def lines(self, lit: int | None, axis: Sequence[list[Cell]]) -> list[Content]:
         blank = Cell(" ")
         return [
-            content([*(_lit(self.cells.get((row, c), blank), c == lit) for c in range(self.columns)), *axis[row]])
+            _line([*(_lit(self.cells.get((row, c), blank), c == lit) for c in range(self.columns)), *axis[row]])
             for row in range(self.rows)
         ]
 
 
 def _lit(cell: Cell, is_lit: bool) -> Cell:  # noqa: FBT001 - private, and read at its two callers
     return Cell(cell.text, f"{cell.style} on $accent 35%".strip()) if is_lit else cell
+
+
+def _line(cells: Iterable[Cell]) -> Content:
+    """Return cells as one line; neighbours of one style are one piece: a line has hundreds of cells and few styles."""
+    runs = groupby(cells, key=lambda cell: cell.style)
+    return content(Cell("".join(cell.text for cell in run), style) for style, run in runs)
 
 
 def _merged(first: Bar, then: Bar) -> Bar:
@@ -332,7 +338,7 @@ def _volume(bars: Sequence[Bar | None], lit: int | None) -> Content:
         if bar is not None and bar.volume > 0 and top > 0:
             glyph = VOLUME_BLOCKS[min(int(bar.volume / top * len(VOLUME_BLOCKS)), len(VOLUME_BLOCKS) - 1)]
         cells.append(_lit(Cell(glyph, "$muted"), column == lit))
-    return content([*cells, Cell("│", "$rule"), Cell(f" vol {compact(top)}"[: AXIS - 1].ljust(AXIS - 1), "$muted")])
+    return _line([*cells, Cell("│", "$rule"), Cell(f" vol {compact(top)}"[: AXIS - 1].ljust(AXIS - 1), "$muted")])
 
 
 def compact(value: float) -> str:

@@ -40,6 +40,7 @@ WAYS: Final = {
     "metrics": ("f5",),
     "signals": ("f6", "asterisk", "X"),
     "audit": ("f7",),
+    "market": ("f8", "j"),
     "help": ("question_mark",),
 }
 

@@ -13,6 +13,7 @@ from engine.core.commands import CommandKind, CommandState, NewCommand
 from engine.core.events import Alert, AlertState, EventKind, Level, Severity
 from engine.store.sqlite import SqliteStore
 from tests.support.builders import NOW, a_signal, an_event
+from tests.support.markets import a_market
 from tests.support.screen_bridge import RecordingBridge, Showing, play_store, settled, text_of
 from tests.support.stories import at
 from tui.directory import DOORS, Door
@@ -24,6 +25,7 @@ LEAVES: Final = frozenset({"escape", "q", "ctrl+q", "ctrl+c"})
 
 
 async def a_bit_of_everything(store: SqliteStore) -> None:
+    await a_market(store)
     await store.put_signals([a_signal(symbol=f"S{n}/USDT") for n in range(30)])
     loud = {"level": Level.ERROR, "kind": EventKind.ATTEMPT, "code": "rate", "trader": "trader_momentum"}
     await store.note([an_event(f"retry in {n} s", **loud) for n in range(30)])

@@ -15,6 +15,7 @@ from tui.screens.confirm import Confirm
 from tui.screens.error import ErrorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen
+from tui.screens.market import MarketScreen
 from tui.screens.readiness import ReadinessScreen
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
@@ -66,6 +67,23 @@ def test_enter_opens_the_row_and_escape_returns_to_it(number: int, opens: type[S
         await stage.until(lambda: stage.app.screen is stage.main)
         assert table_of(stage, number).selected == key
         assert stage.app.focused is table_of(stage, number).table
+
+    perform(scene)
+
+
+def test_m_on_a_signal_opens_the_market_of_its_symbol_and_escape_returns_to_it() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press("1", "j", "j")
+        key = table_of(stage, 1).selected
+        symbol = next(row.symbol for row in stage.main.board.queue if row.id == key) if stage.main.board else ""
+        await stage.press("m")
+        await stage.until(lambda: isinstance(stage.app.screen, MarketScreen))
+        assert stage.app.screen.symbol == symbol  # type: ignore[attr-defined] # said by the line above
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main)
+        assert table_of(stage, 1).selected == key
+        await stage.press("2", "m")
+        assert stage.app.screen is stage.main, "the key belongs to signals"
 
     perform(scene)
 

@@ -128,7 +128,7 @@ class MarketScreen(ListScreen):
         last = await self.bridge.ask(lambda store: store.candles(symbol, AGES_AGO, ends, 1))
         newest = last[-1] if last else None
         self._seen = Seen(symbol, newest)  # its interval decides what a column is
-        frame = self._frame(self.now)
+        frame = self._frame(self.until or self.now)
         since, until = frame.since, frame.until
         candles = await self.bridge.ask(lambda store: store.candles(symbol, since, until, CANDLES_MAX))
         fills = await self.bridge.ask(lambda store: store.symbol_fills(symbol, since, until, FILLS_MAX))
@@ -186,14 +186,14 @@ class MarketScreen(ListScreen):
         known = (*self._shown.happenings, *self._seen.happenings)
         return next((happening for happening in known if happening.key == key), None)
 
-    def _frame(self, now: datetime) -> Frame:
-        return frame_until(self.until or self._frozen_at or now, self.step_ms, self._columns)
+    def _frame(self, until: datetime) -> Frame:
+        return frame_until(until, self.step_ms, self._columns)
 
     def _draw_chart(self) -> None:
         chart, engine, now = self.query_one("#chart", Static), self.picture.engine if self.picture else None, self.now
         size, seen = chart.content_size, self._shown
         self.query_one("#market", Static).update(content(self._headline(now)), layout=False)
-        frame = self._frame(now)
+        frame = self._frame(self.until or self._frozen_at or now)
         if seen.newest is None or not any(bars_of(seen.candles, frame)):
             lines = nothing_in_view(frame, seen.newest) if seen.newest else nothing_to_see(self.symbol, engine, now)
             chart.update(_centred(lines, size), layout=False)
