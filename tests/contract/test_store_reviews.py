@@ -125,6 +125,8 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date_and_not_read_before(t
     play(make())
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("ALTER TABLE trader DROP COLUMN drain")
+        connection.execute("DROP TABLE candle")
+        connection.execute("DROP INDEX fill_at")
         connection.execute("DROP INDEX event_trader")
         connection.execute("ALTER TABLE trader DROP COLUMN account")
         connection.execute("DELETE FROM migration WHERE number > 1")

@@ -106,6 +106,7 @@ def test_a_candle_that_covers_several_columns_leaves_no_gap_behind_it() -> None:
 def test_gaps_that_begin_or_end_outside_are_cut_and_those_wholly_outside_left_out() -> None:
     assert gaps_of([rising(-5), rising(2)], a_frame()) == [(0, 1)]
     assert gaps_of([rising(18), rising(40)], a_frame()) == [(19, 19)]
+    assert gaps_of([rising(3), rising(5)], a_frame()) == [(4, 4)], "one that is missing is missing"
     assert gaps_of([rising(-9), rising(-3)], a_frame()) == []
     assert gaps_of([rising(30), rising(40)], a_frame()) == []
 
