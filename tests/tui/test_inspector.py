@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -38,11 +39,15 @@ def told(stage: Stage) -> str:
     return "\n".join(line[region.x : region.right] for line in stage.lines[region.y : region.bottom])
 
 
+def _says(stage: Stage, text: str) -> bool:
+    return text in told(stage)
+
+
 def test_it_tells_the_story_of_the_signal_under_the_cursor_and_follows_it() -> None:
     async def scene(stage: Stage) -> None:
         for state in ("failed", "waiting"):
-            key = await select(stage, 1, state)
-            await stage.until(lambda key=key: f"signal {key[:12]}" in told(stage))
+            name = f"signal {(await select(stage, 1, state))[:12]}"
+            await stage.until(partial(_says, stage, name))
             assert "Did not trade" in told(stage)
 
     perform(scene, size=WIDE, bridge=Telling(a_failed_story()))

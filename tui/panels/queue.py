@@ -125,7 +125,7 @@ class QueuePanel(TablePanel):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "retry", "Retry", id="queue.retry", group=ACTS, tooltip="Put an ended signal back in the queue"),
         Binding("X", "cancel", "Cancel", id="queue.cancel", group=ACTS, tooltip="Withdraw a signal"),
-        Binding("m", "market", "Market", id="queue.market", tooltip="The candles of its symbol"),
+        Binding("m", "market", "Market", show=False, id="queue.market", tooltip="The candles of its symbol"),
     ]
 
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ from engine.core.events import Signal
 from engine.core.order import PlacedFill
 from engine.core.values import Candle
 from tui.bridge import Bridge, signals_of
+from tui.bulk import counted
 from tui.candles import AXIS, Drawing, Frame, bars_of, draw, frame_until
 from tui.formatting import clock_time, foreign
 from tui.markets import (
@@ -165,7 +166,8 @@ class MarketScreen(ListScreen):
 
     def counts(self) -> list[Cell]:
         fills = sum(isinstance(happening.thing, PlacedFill) for happening in self._seen.happenings)
-        cells = [Cell(f"{len(self._seen.happenings) - fills} signals", "$muted"), Cell(f"  {fills} fills", "$muted")]
+        signals = len(self._seen.happenings) - fills
+        cells = [Cell(counted(signals, "signal"), "$muted"), Cell(f"  {counted(fills, 'fill')}", "$muted")]
         if self._seen.is_cut:
             cells.append(Cell(f"  only the newest {PAGE * PAGES_MAX} signals are looked through", "$stale"))
         if self.until is not None:

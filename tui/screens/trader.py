@@ -26,7 +26,7 @@ class TraderScreen(DetailScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="trader.pause"),
-        Binding("f", "drain", "Drain", id="trader.drain"),
+        Binding("D", "drain", "Drain", id="trader.drain"),
         Binding("r", "resume", "Resume", id="trader.resume"),
         Binding("y", "copy_name", "Copy name", id="trader.copy"),
     ]
