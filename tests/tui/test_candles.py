@@ -14,6 +14,7 @@ from textual.geometry import Size
 from engine.core.values import Candle
 from tui.axes import Ladder, price_text, time_labels
 from tui.candles import AXIS, Bar, Drawing, Frame, Level, Mark, Spot, bars_of, compact, draw, frame_until, gaps_of
+from tui.plain import TABLE
 
 STEP_MS = 10_000
 NOON_S = 1_767_268_800  # 2026-01-01 12:00:00
@@ -310,3 +311,19 @@ def test_a_frame_ends_with_the_column_of_its_time() -> None:
 )
 def test_a_volume_is_told_in_a_few_cells(value: float, text: str) -> None:
     assert compact(value) == text
+
+
+def test_where_there_is_only_ascii_rising_and_falling_bars_still_differ() -> None:
+    frame = a_frame(40)
+    candles = [
+        a_candle(n, *figures) for n, figures in enumerate([(90, 110, 90, 110), (110, 110, 90, 90), (99, 110, 90, 101)])
+    ]
+    still = a_candle(3, 100.0, 100.0, 100.0, 100.0, flat=True)
+    marks = [Mark(glyph, at(n), Spot.BELOW, glyph, "") for n, glyph in enumerate("▲▼△▽●")]
+    levels = [Level(95.0, "entry"), Level(900.0, "far"), Level(1.0, "low")]
+    drawn = draw(Drawing(frame, [*candles, still, rising(30)], marks, levels), Size(40 + AXIS, 24)).plain.translate(
+        TABLE
+    )
+    assert drawn.isascii(), {ch for ch in drawn if not ch.isascii()}
+    bars = plot(Drawing(frame, candles), 6)
+    assert [column(bars, n).translate(TABLE) for n in range(3)] == ["IIIII", "#####", "||I||"]
