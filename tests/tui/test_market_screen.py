@@ -279,6 +279,18 @@ def test_late_candles_are_told_with_the_feeds_standing_and_what_to_do() -> None:
     watch(script, engine=engine, seconds=90, size=(200, 60))
 
 
+def test_long_after_the_last_candle_it_is_still_in_view_and_later_times_are_not_gone_to() -> None:
+    async def script(screen: MarketScreen, app: Showing, pilot: Pilot[None]) -> None:
+        assert "▲ no candle for 2h" in text_of(app)
+        assert "┃" in chart_of(app)
+        half = screen._columns // 2
+        assert all(not line[half + 3 : screen._columns].strip("╌ ") for line in chart_of(app).splitlines()[:-1])
+        await press(app, pilot, "h", "l")
+        assert screen.until is None
+
+    watch(script, seconds=7_500)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_no_candle_yet_is_told_with_the_reason(size: tuple[int, int]) -> None:
     async def nothing(store: SqliteStore) -> None:

@@ -129,7 +129,7 @@ class MarketScreen(ListScreen):
         last = await self.bridge.ask(lambda store: store.candles(symbol, AGES_AGO, ends, 1))
         newest = last[-1] if last else None
         self._seen = Seen(symbol, newest)  # its interval decides what a column is
-        frame = self._frame(self.until or self.now)
+        frame = self._frame(self._end(self.now))
         since, until = frame.since, frame.until
         candles = await self.bridge.ask(lambda store: store.candles(symbol, since, until, CANDLES_MAX))
         fills = await self.bridge.ask(lambda store: store.symbol_fills(symbol, since, until, FILLS_MAX))
@@ -188,6 +188,17 @@ class MarketScreen(ListScreen):
         known = (*self._shown.happenings, *self._seen.happenings)
         return next((happening for happening in known if happening.key == key), None)
 
+    def _end(self, now: datetime) -> datetime:
+        """Return the time that is drawn last."""
+        return self.until or self._newest_end(now)
+
+    def _newest_end(self, now: datetime) -> datetime:
+        """Return the time that is drawn last when it follows: of a symbol long silent the newest candles stay in view."""
+        if self._seen.newest is None:
+            return now
+        closed = datetime.fromtimestamp(self._seen.newest.closed_ms / 1000, UTC)
+        return min(now, closed + timedelta(milliseconds=self.step_ms * (self._columns // 2)))
+
     def _frame(self, until: datetime) -> Frame:
         return frame_until(until, self.step_ms, self._columns)
 
@@ -195,7 +206,7 @@ class MarketScreen(ListScreen):
         chart, engine, now = self.query_one("#chart", Static), self.picture.engine if self.picture else None, self.now
         size, seen = chart.content_size, self._shown
         self.query_one("#market", Static).update(content(self._headline(now)), layout=False)
-        frame = self._frame(self.until or self._frozen_at or now)
+        frame = self._frame(self._frozen_at or self._end(now))
         if seen.newest is None or not any(bars_of(seen.candles, frame)):
             lines = nothing_in_view(frame, seen.newest) if seen.newest else nothing_to_see(self.symbol, engine, now)
             chart.update(_centred(lines, size), layout=False)
@@ -232,9 +243,9 @@ class MarketScreen(ListScreen):
 
     async def action_pan(self, way: int) -> None:
         """Go half a screen to earlier (-1) or later (1) times; at the newest candle it follows again."""
-        now = self.now
-        until = (self.until or now) + way * timedelta(milliseconds=self.step_ms * max(1, self._columns // 2))
-        self.until = None if until >= now else max(until, AGES_AGO + timedelta(days=1))
+        newest = self._newest_end(self.now)
+        until = (self.until or newest) + way * timedelta(milliseconds=self.step_ms * max(1, self._columns // 2))
+        self.until = None if until >= newest else max(until, AGES_AGO + timedelta(days=1))
         await self._look_again()
 
     async def action_follow(self) -> None:
@@ -259,7 +270,7 @@ class MarketScreen(ListScreen):
         return [*after, *(symbol for symbol in self._symbols if symbol < (self.symbol or ""))]
 
     def action_freeze(self) -> None:
-        self._frozen_at = None if self.is_frozen else self.now
+        self._frozen_at = None if self.is_frozen else self._end(self.now)
         super().action_freeze()
         self._shown = self._seen
         self._draw_chart()
