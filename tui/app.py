@@ -235,7 +235,14 @@ class SignalDeckApp(App[int]):
         except OSError:
             is_there = False
         if not is_there:
-            self.exit(EXIT_TERMINAL_LOST, return_code=EXIT_TERMINAL_LOST)
+            self._leave_lost_terminal()
+
+    def _leave_lost_terminal(self) -> None:
+        if self.is_web:  # the way out writes as well, to where nobody reads any more
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 1)
+            os.close(nothing)
+        self.exit(EXIT_TERMINAL_LOST, return_code=EXIT_TERMINAL_LOST)
 
     def on_app_blur(self, event: events.AppBlur) -> None:  # noqa: ARG002 - Textual's signature
         if self.main is not None:
@@ -321,6 +328,9 @@ class SignalDeckApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Leave with exit code 1 and a report without the values of variables: they may be keys."""
+        if self.is_web and isinstance(error, BrokenPipeError):  # the server is gone: no defect of ours
+            self._leave_lost_terminal()
+            return
         self._return_code = 1
         if self._exception is None:
             self._exception = error

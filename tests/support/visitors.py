@@ -27,7 +27,7 @@ ADDRESS: Final = re.compile(r"(http://127\.0\.0\.1:\d+)/\?key=([0-9a-f]{48})")
 class Served:
     """A server that runs, and what it said of itself."""
 
-    process: subprocess.Popen[bytes]
+    server: subprocess.Popen[bytes]
     base: str
     key: str
 
@@ -41,7 +41,7 @@ class Served:
 
     def children(self) -> set[int]:
         """Return the processes that it has started and that still run."""
-        return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == self.process.pid}
+        return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == self.server.pid}
 
 
 def _parent(pid: int) -> int:
@@ -62,12 +62,12 @@ def is_running(pid: int) -> bool:
 @contextmanager
 def a_server(run: Shell, db: Path, *options: str) -> Iterator[Served]:
     """Serve the dashboard of `db` on a port that the system chooses."""
-    with run.running("browser", "--port", "0", "--db", db, *options) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline().decode()
+    with run.running("browser", "--port", "0", "--db", db, *options) as server:
+        assert server.stdout is not None
+        first = server.stdout.readline().decode()
         found = ADDRESS.search(first)
-        assert found, first + (process.stderr.read().decode() if process.stderr else "")
-        yield Served(process, found[1], found[2])
+        assert found, first + (server.stderr.read().decode() if server.stderr else "")
+        yield Served(server, found[1], found[2])
 
 
 @dataclass

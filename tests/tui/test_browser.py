@@ -88,7 +88,7 @@ def test_no_other_machine_is_served(run: Shell, db: Path) -> None:
         assert "to this machine alone" in ran.err
         assert "ssh -L 8780:127.0.0.1:8780" in ran.err
     with a_server(run, db) as served:
-        sockets = Path(f"/proc/{served.process.pid}/net/tcp").read_text().split()
+        sockets = Path(f"/proc/{served.server.pid}/net/tcp").read_text().split()
         port = f":{int(served.host.split(':')[1]):04X}"
         assert next(address for address in sockets if address.endswith(port)) == f"0100007F{port}"
 
@@ -209,11 +209,11 @@ def test_when_it_is_ended_every_visit_ends_in_order(run: Shell, db: Path, number
             await second.sees("Queue")
             children = served.children()
             assert len(children) == 2
-            served.process.send_signal(number)
+            served.server.send_signal(number)
             await first.ends()
             await second.ends()
-            await until(lambda: served.process.poll() is not None, "it did not end")
-            assert served.process.returncode == 0
+            await until(lambda: served.server.poll() is not None, "it did not end")
+            assert served.server.returncode == 0
             assert not [pid for pid in children if is_running(pid)]
 
     with a_server(run, db) as served:
@@ -227,8 +227,9 @@ def test_when_it_is_killed_the_visitors_processes_end_by_themselves(run: Shell, 
             await visit.press("\x1b[18~")  # f7: a screen on which nothing changes, so that nothing is drawn
             await visit.sees("no operator has done anything yet")
             [child] = served.children()
-            served.process.kill()
+            served.server.kill()
             await until(lambda: not is_running(child), "a process was left without its server")
+            assert not db.with_name(f"{db.name}.crash").exists(), "it broke where it could have left"
 
     with a_server(run, db) as served:
         together(scene)
@@ -272,5 +273,5 @@ def test_a_server_that_was_left_says_how_to_come_in(run: Shell, db: Path) -> Non
     served: Served
     with a_server(run, db, "--visitors", "2") as served:
         assert served.url.startswith("http://127.0.0.1:")
-        assert served.process.stdout is not None
-        assert b"ctrl+c ends it" in served.process.stdout.readline()
+        assert served.server.stdout is not None
+        assert b"ctrl+c ends it" in served.server.stdout.readline()

@@ -189,7 +189,7 @@ def test_a_queue_row_tells_who_has_it_and_why_it_waits() -> None:
         "5 positions of 5 allowed",
         "momentum: 3 attempts, none became an order: connection refused",
         "momentum",
-        "cancel is noted; it acts when the attempt ends",
+        "cancel is noted; it acts once its order's outcome is known",
     ]
 
 
