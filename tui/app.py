@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -184,7 +183,7 @@ class SignalDeckApp(App[int]):
             self.notify(complaint, severity="warning", markup=False)
         self.theme_changed_signal.subscribe(self, self._theme_chosen)
         self.set_interval(KEEP_EVERY_S, self._keep_memory)
-        if self.is_web or (not self.is_headless and os.isatty(0)):
+        if not self.is_headless and os.isatty(0):
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
 
     async def on_unmount(self) -> None:
@@ -231,17 +230,16 @@ class SignalDeckApp(App[int]):
     def _check_terminal(self) -> None:
         """Leave when the terminal is gone: nobody would ever see the screen again, and its reader would spin."""
         try:
-            is_there = _is_held(0) if self.is_web else os.isatty(0) and os.isatty(1)
+            is_there = os.isatty(0) and os.isatty(1)
         except OSError:
             is_there = False
         if not is_there:
-            self._leave_lost_terminal()
+            self.exit(EXIT_TERMINAL_LOST, return_code=EXIT_TERMINAL_LOST)
 
-    def _leave_lost_terminal(self) -> None:
-        if self.is_web:  # the way out writes as well, to where nobody reads any more
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, 1)
-            os.close(nothing)
+    def _leave_lost_browser(self) -> None:
+        nothing = os.open(os.devnull, os.O_WRONLY)  # the way out writes as well, to where nobody reads any more
+        os.dup2(nothing, 1)
+        os.close(nothing)
         self.exit(EXIT_TERMINAL_LOST, return_code=EXIT_TERMINAL_LOST)
 
     def on_app_blur(self, event: events.AppBlur) -> None:  # noqa: ARG002 - Textual's signature
@@ -329,20 +327,13 @@ class SignalDeckApp(App[int]):
     def _handle_exception(self, error: Exception) -> None:
         """Leave with exit code 1 and a report without the values of variables: they may be keys."""
         if self.is_web and isinstance(error, BrokenPipeError):  # the server is gone: no defect of ours
-            self._leave_lost_terminal()
+            self._leave_lost_browser()
             return
         self._return_code = 1
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
         self.panic(crash_report(error, self.crash_file, self._left_behind))
-
-
-def _is_held(pipe: int) -> bool:
-    """Say whether somebody still has the other end of a pipe."""
-    poll = select.poll()
-    poll.register(pipe, 0)
-    return not any(happened & select.POLLHUP for _, happened in poll.poll(0))
 
 
 def crash_report(error: BaseException, path: Path | None = None, left_behind: str = TOLD_TO_STOP) -> Text:
