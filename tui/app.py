@@ -27,7 +27,7 @@ from tui import crash
 from tui.directory import DOORS, door
 from tui.herald import Herald, Volume
 from tui.memory import Memory
-from tui.messages import BoardRead
+from tui.messages import BoardRead, Rewound
 from tui.pace import base_interval
 from tui.palette import Commands
 from tui.plain import PlainGlyphs, is_plain
@@ -39,6 +39,7 @@ from tui.widgets.live_table import LiveTable
 
 if TYPE_CHECKING:
     from tui.bridge import Bridge
+    from tui.past import PastBridge
 
 SCREENS: Final = Binding.Group("Go to")
 LOUDNESS: Final[Mapping[Severity, SeverityLevel]] = {
@@ -124,6 +125,7 @@ class SignalDeckApp(App[int]):
         crash_file: Path | None = None,
     ) -> None:
         self.bridge = bridge
+        self.past: Callable[[], PastBridge] | None = None  # makes a bridge to the past of the same store
         self.dress = dress or Dress()
         self.engine = engine if isinstance(engine, EngineInside) else EngineInside()
         self.elsewhere = engine if isinstance(engine, EngineElsewhere) else None
@@ -176,7 +178,7 @@ class SignalDeckApp(App[int]):
         around = Surroundings(self.clock, self._refresh_s, self.dress.columns_max, self.engine.trouble)
         if self.elsewhere is not None:
             around = replace(around, silence=self.elsewhere.silence)
-        self.main = MainScreen(self.bridge, around)
+        self.main = self.make_main(around)
         await self.push_screen(self.main)
         self._take_keys()
         for complaint in self.complaints:
@@ -185,6 +187,10 @@ class SignalDeckApp(App[int]):
         self.set_interval(KEEP_EVERY_S, self._keep_memory)
         if not self.is_headless and os.isatty(0):
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
+
+    def make_main(self, around: Surroundings) -> MainScreen:
+        """Return the screen that everything begins with."""
+        return MainScreen(self.bridge, around)
 
     async def on_unmount(self) -> None:
         await self._keep_memory()
@@ -252,13 +258,27 @@ class SignalDeckApp(App[int]):
 
     async def action_visit(self, name: str) -> None:
         """Go to a screen of the directory. One that is already on the way here is gone back to."""
-        one = door(name)
+        one, home = door(name), self.home
         for at, screen in enumerate(self.screen_stack):
-            if isinstance(screen, one.kind()):
+            if isinstance(screen, one.kind()) and screen.bridge is home.bridge:
                 for _ in range(len(self.screen_stack) - at - 1):
                     await self.pop_screen()
                 return
-        await self.push_screen(one.open(self.bridge, self.clock))
+        await self.push_screen(one.open(home.bridge, home.around.clock))
+
+    @property
+    def home(self) -> MainScreen:
+        """Return the dashboard that the screen on top came from: the live one, or one of the past over it."""
+        found = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, MainScreen)), self.main)
+        assert found is not None, "no key is taken before the first screen is there"
+        return found
+
+    @on(Rewound)
+    async def _rewound(self, message: Rewound) -> None:
+        """Show the dashboard as it was: the one of the past that is open already, or one over this dashboard."""
+        from tui.past_opening import open_past
+
+        await open_past(self, message)
 
     async def action_jump(self) -> None:
         from tui.screens.jump import Jump
@@ -272,7 +292,8 @@ class SignalDeckApp(App[int]):
             return
         what, _, signal_id = target.partition(":")
         if signal_id:
-            await self.push_screen(StoryScreen(self.bridge, signal_id, clock=self.clock))
+            home = self.home
+            await self.push_screen(StoryScreen(home.bridge, signal_id, clock=home.around.clock))
         else:
             await self.action_visit(what)
 

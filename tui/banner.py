@@ -11,8 +11,10 @@ from tui.formatting import clock_time, foreign
 from tui.widgets.cells import Cell, content
 
 
-def banner_words(board: Board | None, store_trouble: str, engine_trouble: str, silence: str = "") -> Sequence[Cell]:
-    """Return what the banner says, the worst first; nothing when all is well."""
+def banner_words(
+    board: Board | None, store_trouble: str, engine_trouble: str, silence: str = "", *, can_lift: bool = True
+) -> Sequence[Cell]:
+    """Return what the banner says, the worst first; nothing when all is well. `can_lift`: the key for that is there."""
     if engine_trouble:
         return (
             Cell(f" ✖ The engine has died: {foreign(engine_trouble)} ", "bold reverse $error"),
@@ -39,7 +41,7 @@ def banner_words(board: Board | None, store_trouble: str, engine_trouble: str, s
         at = f" at {clock_time(engine.halted_at)}" if engine.halted_at else ""
         return (
             Cell(f" HALTED by {who}{at} ", "bold reverse $error"),
-            Cell(" Nothing is sent. L lifts it."),
+            Cell(" Nothing is sent. L lifts it." if can_lift else " Nothing is sent."),
         )
     return ()
 
@@ -51,10 +53,11 @@ class Banner(Static):
         super().__init__("", markup=False)
         self.display = False
         self._said: Sequence[Cell] = ()
+        self.can_lift = True
 
     def show(self, board: Board | None, store_trouble: str, engine_trouble: str, silence: str = "") -> None:
         """Say what has to be said."""
-        words = banner_words(board, store_trouble, engine_trouble, silence)
+        words = banner_words(board, store_trouble, engine_trouble, silence, can_lift=self.can_lift)
         if words != self._said:
             self._said = words
             self.display = bool(words)

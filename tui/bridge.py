@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from engine.clock import Chance, Clock, SystemChance, SystemClock, hex_id
 from engine.control import ControlClient
@@ -168,8 +168,11 @@ class Operator:
 class StoreBridge:
     """The bridge over a store: reads on a connection of its own, wishes to whichever engine serves it.
 
-    `reader` is called in `open`, on the screen's own loop. `service` None means that no engine takes wishes.
+    `reader` is called in `open`, on the screen's own loop. `service` None means that no engine takes wishes. `refusal` is
+    what a wish is answered where only looking is allowed.
     """
+
+    refusal: ClassVar[str] = "this screen is read-only"
 
     def __init__(
         self,
@@ -230,7 +233,7 @@ class StoreBridge:
         expected_version: int | None = None,
     ) -> Command:
         if self.read_only:
-            raise CommandRefused("this screen is read-only")
+            raise CommandRefused(self.refusal)
         if self._service is None:
             raise NotThere("no engine runs here that could do it")
         return await self._service.submit(

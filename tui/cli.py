@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "run": "planning",
     "attach": "attaching",
     "browser": "browsing",
+    "replay": "replaying",
     "signal": "signals",
     "trader": "traders",
     "alert": "alerts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from textual.message import Message
@@ -80,3 +81,11 @@ class Chosen(Message):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+class Rewound(Message):
+    """The operator wants to see the dashboard as it was: at a journal entry, or at a time."""
+
+    def __init__(self, *, at: datetime | None = None, seq: int | None = None) -> None:
+        super().__init__()
+        self.at, self.seq = at, seq

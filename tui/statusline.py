@@ -138,11 +138,14 @@ def opening(engine: EngineFacts | None) -> list[Cell]:
     ]
 
 
-def line(board: Board, wall: datetime, width: int, notes: Sequence[Cell] = ()) -> Content:
-    """Return the status line for `width` cells. Luxuries go first, then names get shorter, then by rank."""
-    lead = [*opening(board.engine), *(Cell(f" {n.text} ", n.style) for n in notes)]
+def line(board: Board, wall: datetime, width: int, notes: Sequence[Cell] = (), past: Sequence[Cell] = ()) -> Content:
+    """Return the status line for `width` cells. Luxuries go first, then names get shorter, then by rank.
+
+    `past` stands in place of mode and state where the Board is one of the past; nothing in it has an age, then.
+    """
+    lead = [*(past or opening(board.engine)), *(Cell(f" {n.text} ", n.style) for n in notes)]
     room = width - sum(cell_len(c.text) for c in lead)
-    shown = items(board, wall)
+    shown = items(board, wall)[1:-1] if past else items(board, wall)  # neither age nor clock
     for rank_min, gap, is_short in ((LUXURY, 2, False), (LUXURY, 1, False), (LUXURY, 2, True), (1, 1, True)):
         while _length(shown, gap, is_short=is_short) > room:
             going = max(shown, key=lambda item: item.rank)
@@ -174,9 +177,9 @@ class StatusLine(Static):
         super().__init__("", markup=False)
         self._shown: Content | None = None
 
-    def show(self, board: Board, wall: datetime, notes: Sequence[Cell] = ()) -> None:
+    def show(self, board: Board, wall: datetime, notes: Sequence[Cell] = (), past: Sequence[Cell] = ()) -> None:
         """Draw this Board's numbers."""
-        wanted = line(board, wall, self.size.width or self.app.size.width, notes)
+        wanted = line(board, wall, self.size.width or self.app.size.width, notes, past)
         if self._shown is None or not wanted.is_same(self._shown):
             self._shown = wanted
             self.update(wanted, layout=False)

@@ -149,7 +149,18 @@ def _told(state: TraderState, at: datetime, *turn: str) -> NewEvent:
         code=f"{what}_{new}",
         from_state=old,
         to_state=new,
+        detail=_beside(state, what, fact if loud else ""),
     )
+
+
+def _beside(state: TraderState, what: str, fact: str) -> dict[str, object]:
+    """Return what the row keeps of such a turn beside the state itself."""
+    kept: dict[str, object] = {"fact": fact} if fact and what != "quarantine" else {}
+    if what == "breaker" and state.open_until is not None:
+        kept["open_until"] = state.open_until.isoformat()
+    if what == "quarantine" and state.proof_broken:
+        kept["proof_broken"] = True
+    return kept
 
 
 def _paced(pulse: Pulse, p95_s: float | None, settings: HealthSettings) -> Pulse:

@@ -81,26 +81,33 @@ def run_attached(named: Named, options: AttachOptions) -> int:
 
 
 def _dress(named: Named, options: AttachOptions) -> Dress:
+    dress = dress_for(named)
+    return replace(dress, theme=options.theme, is_theme_named=True) if options.theme else dress
+
+
+def dress_for(named: Named) -> Dress:
+    """Return how the screen looks by the configuration in force."""
     from engine.config import load
     from tui.commands.running import dress_of
 
-    loaded = None if find_config(named.config, os.environ) is None else load(named.config, os.environ, {})
-    dress = dress_of(loaded)
-    return replace(dress, theme=options.theme, is_theme_named=True) if options.theme else dress
+    return dress_of(None if find_config(named.config, os.environ) is None else load(named.config, os.environ, {}))
 
 
 def _make_app(db: Path, dress: Dress, options: AttachOptions) -> SignalDeckApp:
     from engine.store.sqlite import SqliteReader
     from tui.app import EngineElsewhere, SignalDeckApp
     from tui.bridge import AttachedBridge, Operator, SocketEngine
+    from tui.past_opening import past_of
 
     async def reader() -> SqliteReader:
         return SqliteReader(db)
 
     engine = SocketEngine(socket_path(db))
-    return SignalDeckApp(
+    app = SignalDeckApp(
         AttachedBridge(reader, Operator(operator(), read_only=options.read_only), engine),
         dress,
         engine=EngineElsewhere(lambda: engine.silence),
         crash_file=crash.crash_file(db),
     )
+    app.past = lambda: past_of(db)
+    return app

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import SignalDeckError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from engine.config import Loaded
     from tui.app import Dress, SignalDeckApp
     from tui.commands.starting import EngineStart
+    from tui.past import PastBridge
 
 SWITCH_S: Final = 0.0005  # between threads: painting must not hold up the engine
 
@@ -140,7 +142,14 @@ def _make_app(planned: Run) -> tuple[SignalDeckApp, EngineStart]:
         engine=EngineInside(is_there=True, trouble=lambda: engine.error),
         crash_file=crash.crash_file(planned.db),
     )
+    app.past = lambda: _past_of(planned.db)
     return app, engine
+
+
+def _past_of(db: Path) -> PastBridge:
+    from tui.past_opening import past_of  # with the first look back
+
+    return past_of(db)
 
 
 def dress_of(loaded: Loaded | None) -> Dress:

@@ -13,6 +13,7 @@ from engine.core.events import Event
 from tui.bridge import Bridge
 from tui.dossiers import error_sections
 from tui.formatting import clock_time
+from tui.messages import Rewound
 from tui.screens.detail import DetailScreen
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
@@ -30,6 +31,8 @@ class ErrorScreen(DetailScreen):
         Binding("Y", "copy_json", "Copy JSON", id="error.copy_json"),
     ]
 
+    tells_a_moment: ClassVar[bool] = True
+
     def __init__(self, bridge: Bridge, event: Event, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock)
         self.event = event
@@ -40,6 +43,9 @@ class ErrorScreen(DetailScreen):
 
     def tell(self, now: datetime) -> tuple[Section, ...]:  # noqa: ARG002 - what happened does not age
         return error_sections(self.event)
+
+    def moment(self) -> Rewound:
+        return Rewound(seq=self.event.seq)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if (action == "open_story" and not self.event.signal_id) or (action == "open_trader" and not self.event.trader):

@@ -116,6 +116,7 @@ class OneKindScreen(ListScreen):
     """Lists the errors of one kind, newest first."""
 
     empty = "none of this kind is among the newest errors"
+    tells_a_moment = True
     columns = ErrorsPanel.columns
 
     def __init__(self, bridge: Bridge, mark: Fingerprint, *, clock: Clock | None = None) -> None:

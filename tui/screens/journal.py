@@ -31,6 +31,7 @@ class LogScreen(ListScreen):
         Binding("exclamation_mark", "loud", "Errors only", key_display="!", id="log.loud", group=LIST),
     ]
     empty = "the journal is empty"
+    tells_a_moment = True
     columns = ErrorsPanel.columns
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:

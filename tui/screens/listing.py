@@ -17,10 +17,12 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.clock import Clock
+from engine.core.events import Event
 from tui.bridge import Bridge
 from tui.filters import Filter
 from tui.formatting import foreign
 from tui.memory import memory_of
+from tui.messages import Rewound
 from tui.panels.base import Entry
 from tui.saving import save_lines
 from tui.screens.trail import TrailScreen
@@ -194,6 +196,11 @@ class ListScreen(TrailScreen):
         key = self.table.cursor_key
         if key is not None and (thing := self.thing(key)) is not None:
             self.copy(json.dumps(plain(thing), ensure_ascii=False, indent=2), "The row as JSON")
+
+    def moment(self) -> Rewound | None:
+        """Return the journal entry that the cursor is on, if these are such."""
+        event = self.thing(self.table.cursor_key) if self.is_mounted and self.table.cursor_key is not None else None
+        return Rewound(seq=event.seq) if isinstance(event, Event) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"copy_id", "copy_json", "export"} and self.is_mounted and self.table.cursor_key is None:

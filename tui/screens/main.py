@@ -169,7 +169,7 @@ class MainScreen(Screen[None]):
             return True
         now = market_now(self.board.engine, wall)
         with self.app.batch_update():
-            self.status.show(self.board, wall, self._notes())
+            self.status.show(self.board, wall, self._notes(), self._past())
             is_stale = freshness(self.board.engine, wall) is Freshness.STALE
             self.deck.set_class(is_stale or bool(trouble or silence), "-stale")
             has_clock_times = memory_of(self.app).habits.has_clock_times
@@ -207,6 +207,10 @@ class MainScreen(Screen[None]):
         if self.pace.is_slowed:
             notes.append(Cell(f"{1 / self.pace.interval_s:.1f} Hz", "$stale"))
         return notes
+
+    def _past(self) -> list[Cell]:
+        """Return what stands in place of the mode on a dashboard of the past."""
+        return []
 
     def _wishes_changed(self) -> None:
         self._drawn_at = None

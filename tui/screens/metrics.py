@@ -19,12 +19,14 @@ from engine.core.board import MinutePoint
 from tui.bridge import Bridge
 from tui.charts import Scale, chart
 from tui.figures import SPANS, Figures, figures_of, latency_scale, table
+from tui.messages import Rewound
 from tui.panels.success import THRESHOLD, rates, scale_for
 from tui.screens.trail import TrailScreen
 from tui.widgets.cells import Cell, content
 
 SIDE_BY_SIDE_MIN: Final = 100  # cells of width from which the charts stand beside each other
 BEGUN: Final = timedelta(microseconds=1)  # a minute that begins now has begun
+MINUTE: Final = timedelta(minutes=1)
 FIRST_CHOSEN: Final = 3  # the hour
 
 
@@ -50,6 +52,7 @@ class MetricsScreen(TrailScreen):
         Binding("l,right", "window(1)", "Longer window", key_display="l", id="metrics.longer"),
         Binding("h,left", "window(-1)", "Shorter window", key_display="h", id="metrics.shorter"),
     ]
+    tells_a_moment: ClassVar[bool] = True
     every_s: ClassVar[float] = 1.0
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
@@ -93,6 +96,15 @@ class MetricsScreen(TrailScreen):
         self._chart("#success", Drawing("Success rate", note, success, scale_for(success)), along)
         slow = [p.latency_p95 for p in shown]
         self._chart("#latency", Drawing("Latency p95", "signal to acknowledgement", slow, latency_scale(slow)), along)
+
+    def moment(self) -> Rewound | None:
+        """Return the end of the worst minute of the window: the one with the most failures, else the slowest one."""
+        since = self.now - timedelta(minutes=SPANS[self.chosen].minutes)
+        tried = [point for point in self._points if point.at > since and point.attempts]
+        if not tried:
+            return None
+        worst = max(tried, key=lambda point: (point.failures, point.latency_p95 or 0.0, point.at))
+        return Rewound(at=min(worst.at + MINUTE - BEGUN, self.now))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "window" and not 0 <= self.chosen + int(str(parameters[0])) < len(SPANS):

@@ -11,6 +11,7 @@ from engine.clock import Clock
 from engine.core.board import ExecutionStatus
 from tui.bridge import Bridge
 from tui.dossiers import readiness_sections
+from tui.past import PastClock
 from tui.screens.detail import DetailScreen
 from tui.sections import Section, empty
 from tui.widgets.cells import Cell
@@ -35,6 +36,9 @@ class ReadinessScreen(DetailScreen):
         self.status = await self.bridge.readiness()
 
     def tell(self, now: datetime) -> tuple[Section, ...]:
+        if self.status is None and isinstance(self.clock, PastClock):
+            rows = empty("A diagnosis is made when it is asked for, and the journal does not keep it.")
+            return (Section("lead", Cell("NOT KEPT", "bold $muted"), rows, tone="$muted"),)
         if self.status is None:
             rows = empty("No engine answers, and none has left a diagnosis. Start one: signaldeck run")
             return (Section("lead", Cell("NOBODY TO ASK", "bold $warning"), rows, tone="$warning"),)

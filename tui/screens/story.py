@@ -15,6 +15,7 @@ from engine.core.commands import CommandKind
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS, SignalState
 from engine.core.text import clean
 from tui.bridge import Bridge
+from tui.messages import Rewound
 from tui.screens.confirm import AskText, Confirm, Question
 from tui.screens.detail import DetailScreen
 from tui.screens.trader import TraderScreen
@@ -41,6 +42,8 @@ class StoryScreen(DetailScreen):
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"retry", "cancel", "name_order", "declare_absent"})
 
+    tells_a_moment: ClassVar[bool] = True
+
     def __init__(self, bridge: Bridge, signal_id: str, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock)
         self.signal_id = signal_id
@@ -60,6 +63,10 @@ class StoryScreen(DetailScreen):
         if self.story is None:
             return (Section("why", Cell("Not there", "bold $error"), empty("The store has no signal with this id.")),)
         return sections(self.story, now)
+
+    def moment(self) -> Rewound | None:
+        """Return the last thing that befell the signal."""
+        return Rewound(seq=self.story.events[-1].seq) if self.story and self.story.events else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         allowed = super().check_action(action, parameters)

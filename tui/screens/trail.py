@@ -24,7 +24,8 @@ from engine.core.commands import CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from tui.bridge import Bridge
 from tui.formatting import MODE_STYLES, age, market_now
-from tui.messages import BoardRead
+from tui.messages import BoardRead, Rewound
+from tui.past import past_cells
 from tui.sections import said
 from tui.widgets.cells import Cell, content
 
@@ -59,9 +60,11 @@ class TrailScreen(Screen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", key_display="esc", id="detail.back"),
+        Binding("T", "rewind", "Then", id="detail.then", tooltip="The dashboard as it was at that moment"),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset()  # actions that post a wish: hidden when read-only
     every_s: ClassVar[float] = 0.5
+    tells_a_moment: ClassVar[bool] = False  # `moment` may name one
     is_asking_always: ClassVar[bool] = False  # gather each time, even if nothing was committed since
 
     pending: reactive[str] = reactive("", init=False)
@@ -145,7 +148,18 @@ class TrailScreen(Screen[None]):
         self.pending = errand.doing
         self.app.run_worker(self._run(errand), group="wishes")
 
+    def moment(self) -> Rewound | None:
+        """Return the moment that this screen is about, None if there is none now."""
+        return None
+
+    def action_rewind(self) -> None:
+        moment = self.moment()
+        if moment is not None:
+            self.post_message(moment)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
+        if action == "rewind":
+            return bool(self.moment()) or None if self.tells_a_moment else False
         if action in self.WISHING:
             if self.bridge.read_only:
                 return False
@@ -181,7 +195,10 @@ class TrailScreen(Screen[None]):
 
     def _left(self) -> list[Cell]:
         engine = self.picture.engine if self.picture else None
-        cells = [Cell(f" {engine.mode.upper()} ", MODE_STYLES[engine.mode]), Cell("  ")] if engine else []
+        cells = past_cells(self.clock)
+        if not cells and engine:
+            cells = [Cell(f" {engine.mode.upper()} ", MODE_STYLES[engine.mode])]
+        cells += [Cell("  ")] if cells else []
         *way, here = self.trail
         cells += [Cell(f"{said(step, 40)}{STEP}", "$muted") for step in way]
         return [*cells, Cell(said(here, 60), "bold")]

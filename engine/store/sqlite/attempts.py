@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from engine.core.events import EventKind, NewEvent
@@ -16,12 +17,13 @@ from engine.core.lifecycle import (
     SignalState,
     SignalStep,
     advance_attempt,
+    advance_signal,
 )
 from engine.core.order import Fill, Latency
 from engine.core.portfolio import Trade, position_after
 from engine.core.values import Position, Reason, Side
 from engine.store.base import Applied, AttemptMove, Intent, Probe
-from engine.store.sqlite.codec import from_json, micros, text_or_none, to_json, told
+from engine.store.sqlite.codec import from_json, micros, moment, text_or_none, to_json, told
 from engine.store.sqlite.counts import Figure
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.pending import AttemptRow, Extent, SignalRow
@@ -107,6 +109,7 @@ def _move(desk: Desk, move: AttemptMove) -> Applied:
     row = desk.attempt(move.client_order_id)
     if row is None or row.state != move.state.value or (move.epoch is not None and row.epoch != move.epoch):
         return Applied.STALE
+    signal_step = _signal_step(desk, row, move)  # it may ask the database: before anything of this row is noted
     at, before = micros(move.at), row.state
     after = advance_attempt(move.state, move.step).value
     desk.change_attempt(row, _extent(row, move, after))
@@ -115,11 +118,11 @@ def _move(desk: Desk, move: AttemptMove) -> Applied:
     _settle(row, move, at, before)
     _tally(desk, row, before)
     for event in move.events:
-        _journal(desk, row, event, before)
+        _journal(desk, row, _with_signal(desk, row, event, move, signal_step), before)
     if move.fills:
         _trade(desk, row, move.fills, at)
-    if move.signal_step is not None:
-        _step_its_signal(desk, row, move, move.signal_step)
+    if signal_step is not None:
+        _step_its_signal(desk, row, move, signal_step)
     return Applied.APPLIED
 
 
@@ -197,6 +200,20 @@ def _tally(desk: Desk, row: AttemptRow, before: str) -> None:
         counts.minute(row.intent_at, Figure.FAILURES)
 
 
+def _with_signal(desk: Desk, row: AttemptRow, event: NewEvent, move: AttemptMove, step: SignalStep | None) -> NewEvent:
+    """Return the attempt's event with what becomes of its signal, which has no event of its own."""
+    if step is None or event.kind is not EventKind.ATTEMPT:
+        return event
+    signal = desk.signal(row.signal_id)
+    assert signal is not None, "a signal outlives its attempts"
+    after = advance_signal(SignalState(signal.state), step)
+    reason = move.signal_reason or Reason(step.value)
+    news = {"state": after.value, "code": reason.code, "reason": reason.text}
+    if move.due_at is not None and after is SignalState.WAITING:
+        news["due_at"] = moment(min(micros(move.due_at), signal.expires_at)).isoformat()
+    return replace(event, detail={**event.detail, "signal": news})
+
+
 def _journal(desk: Desk, row: AttemptRow, event: NewEvent, before: str) -> None:
     if event.signal_id is None or event.signal_id == row.signal_id:
         states = (before, row.state) if event.kind is EventKind.ATTEMPT else _NO_STATES
@@ -226,7 +243,7 @@ def _trade(desk: Desk, row: AttemptRow, fills: Sequence[Fill], at: int) -> None:
         desk.journal.tell("fill", fill_at, f"{row.side} {quantity} {row.symbol} at {price}", about)
     row.average_price = str(row.filled_cost / row.filled_quantity) if row.filled_quantity else None
     desk.hold(row.trader, row.symbol, held)
-    desk.journal.tell("position", at, _position_text(row, held), about)
+    desk.journal.tell("position", at, _position_text(row, held), about, detail=_position_detail(row, held))
 
 
 def _position_text(row: AttemptRow, held: Position | None) -> str:
@@ -235,14 +252,27 @@ def _position_text(row: AttemptRow, held: Position | None) -> str:
     return f"{row.trader} holds {held.quantity} {row.symbol}, entered at {held.entry_price:f}"
 
 
+def _position_detail(row: AttemptRow, held: Position | None) -> str:
+    if held is None:
+        return to_json({"symbol": row.symbol})
+    kept = {"symbol": row.symbol, "quantity": str(held.quantity), "entry_price": str(held.entry_price)}
+    return to_json({**kept, "opened_at": held.opened_at.isoformat(), "opened_by": held.opened_by})
+
+
+def _signal_step(desk: Desk, row: AttemptRow, move: AttemptMove) -> SignalStep | None:
+    """Return the step that the attempt's signal takes with it, None if it stays."""
+    step = move.signal_step
+    signal = desk.signal(row.signal_id) if step is not None else None
+    if step is None or signal is None or signal.state != _NEEDS_REVIEW:
+        return step
+    if step in _ALARMS or desk.has_other_live(row):
+        return None  # it has its review; the order that needs it, or that is still out, decides about the signal
+    return step if (SignalState.NEEDS_REVIEW, step) in SIGNAL_LIFE else SignalStep.FAIL
+
+
 def _step_its_signal(desk: Desk, row: AttemptRow, move: AttemptMove, step: SignalStep) -> None:
     signal = desk.signal(row.signal_id)
     assert signal is not None, "a signal outlives its attempts"
-    if signal.state == _NEEDS_REVIEW:
-        if step in _ALARMS or desk.has_other_live(row):
-            return  # it has its review; the order that needs it, or that is still out, decides about the signal
-        if (SignalState.NEEDS_REVIEW, step) not in SIGNAL_LIFE:
-            step = SignalStep.FAIL
     step_signal(desk, signal, step, move.signal_reason or Reason(step.value), micros(move.at))
     set_due(signal, step, None if move.due_at is None else micros(move.due_at))
     if signal.state == _DONE:

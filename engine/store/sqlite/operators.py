@@ -84,7 +84,8 @@ def set_halted(desk: Desk, word: Word, *, halted: bool) -> None:
 def _switched(kind: EventKind, what: str, word: Word, states: tuple[str, str], trader: str | None) -> NewEvent:
     text = f"{what} by {word.by or 'an operator'}" + (f": {word.why}" if word.why else "")
     before, after = states
-    return NewEvent(kind, word.at, text, trader=trader, code="switched", from_state=before, to_state=after)
+    said = {"by": word.by, "why": word.why}
+    return NewEvent(kind, word.at, text, trader=trader, code="switched", from_state=before, to_state=after, detail=said)
 
 
 def declare_traders(desk: Desk, traders: Mapping[str, str]) -> None:

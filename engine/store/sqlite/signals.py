@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from engine.core.errors import BadInput
@@ -10,7 +11,7 @@ from engine.core.events import EventKind, Level, NewEvent
 from engine.core.lifecycle import FINAL_SIGNALS, SignalState, SignalStep, advance_signal
 from engine.core.values import NewSignal, Reason
 from engine.store.base import Applied, Put, PutOutcome, SignalMove
-from engine.store.sqlite.codec import micros, payload_hash, text_or_none, told, told_json, votes_text
+from engine.store.sqlite.codec import micros, moment, payload_hash, text_or_none, told, told_json, votes_text
 from engine.store.sqlite.counts import Figure
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.pending import SignalRow
@@ -125,7 +126,7 @@ def _move(desk: Desk, move: SignalMove) -> Applied:
     row = desk.signal(move.signal_id)
     if row is None or row.version != move.version:
         return Applied.STALE
-    before, at = row.state, micros(move.at)
+    before, at, expired_at = row.state, micros(move.at), row.expires_at
     step_signal(desk, row, move.step, move.reason, at)
     if row.state == _DONE:
         desk.counts.minute(at, Figure.DONE)
@@ -135,8 +136,21 @@ def _move(desk: Desk, move: SignalMove) -> Applied:
         row.cancel_requested = 0
     set_due(row, move.step, None if move.due_at is None else micros(move.due_at))
     if move.event is not None:
-        desk.journal.note(move.event, (row.id, row.seq, None, None), (before, row.state))
+        event = _with_reason(row, move.event, move, expired_at)
+        desk.journal.note(event, (row.id, row.seq, None, None), (before, row.state))
     return Applied.APPLIED
+
+
+def _with_reason(row: SignalRow, event: NewEvent, move: SignalMove, expired_at: int) -> NewEvent:
+    """Return the event with whatever of the step it does not say itself: the journal alone tells how a signal stood."""
+    news: dict[str, str] = {}
+    if (event.code, event.text) != (move.reason.code, move.reason.text):
+        news |= {"code": move.reason.code, "reason": move.reason.text}
+    if move.step in _NEEDS_DUE:
+        news["due_at"] = moment(row.due_at).isoformat()
+    if row.expires_at != expired_at:
+        news["expired_at"] = moment(expired_at).isoformat()  # until this step
+    return replace(event, detail={**event.detail, "signal": news}) if news else event
 
 
 def request_cancel(desk: Desk, signal_id: str, event: NewEvent) -> Applied:

@@ -1,0 +1,1 @@
+"""The store as it was at an earlier moment of its journal."""
