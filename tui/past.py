@@ -136,7 +136,8 @@ class Transport:
     async def seek(self, text: str) -> Arrival:
         """Go to a time as it is typed. Raises BadInput."""
         span = await self.journey.span()
-        wanted = moment_of(text, self.clock.at, span.last.at)
+        around = self.clock.at if self.seq else span.last.at
+        wanted = moment_of(text, around, span.last.at)
         if isinstance(wanted, datetime):
             return await self.to_time(wanted)
         return await self.to_entry(span.first.seq if wanted == FIRST else span.last.seq)

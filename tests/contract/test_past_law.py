@@ -47,6 +47,7 @@ class PastMachine(StoreMachine):
         self.run(self.store.beat(EngineFacts(Mode.PAPER, EngineState.RUNNING, 1, 1, NOW, NOW, NOW)))
         self.pulses = {name: TraderState(name, "paper") for name in TRADERS}
         self.raised: dict[str, Alert] = {}
+        self.alarms = 0
         self.remembered: dict[int, Said] = {}
 
     def teardown(self) -> None:
@@ -77,14 +78,15 @@ class PastMachine(StoreMachine):
         events = health.transitions(before, after, NOW)
         self.run(self.store.note_health([TraderHealth(after, tuple(events))]))
 
-    @rule(rule=st.sampled_from(["slow", "silent"]), subject=st.sampled_from(TRADERS), minutes=st.integers(0, 3))
-    def alarm(self, rule: str, subject: str, minutes: int) -> None:
-        at = NOW + timedelta(minutes=minutes)
+    @rule(rule=st.sampled_from(["slow", "silent"]), subject=st.sampled_from(TRADERS), seen=st.booleans())
+    def alarm(self, rule: str, subject: str, seen: bool) -> None:
+        self.alarms += 1
+        at = NOW + timedelta(seconds=self.alarms)
         alert = self.raised.get(rule + subject)
         if alert is None:
             alert = Alert(0, rule, subject, Severity.WARNING, AlertState.ACTIVE, "bad", "look", at, at)
             code = "alert_raised"
-        elif alert.state is AlertState.ACTIVE and minutes % 2:
+        elif alert.state is AlertState.ACTIVE and seen:
             alert, code = acknowledged(alert, "ada", at), "alert_acknowledged"
         else:
             alert = replace(alert, state=AlertState.RESOLVED, resolved_at=at, changed_at=at)

@@ -52,10 +52,10 @@ def _open_alert(past: Past, row: Columns, *, is_seen: bool) -> Columns:
 
 def _text_when_raised(past: Past, row: Columns) -> str:
     rule, subject, raised_at = row[1], row[2], row[7]
-    first = position_of_time(past.kept, raised_at - 1) or 0
-    for told in map(told_of, past.rows("events_within", first, past.seq, NEAR)):
-        if told.at > raised_at:
-            break
+    about = (
+        position_of_time(past.kept, raised_at) or 0
+    ) - NEAR // 2  # the times of entries beside each other may cross
+    for told in map(told_of, past.rows("events_within", about, past.seq, NEAR)):
         named = (told.detail.get("rule"), told.detail.get("subject")) if told.kind == "alert" else None
         if told.at == raised_at and named == (rule, subject):
             return told.text.removeprefix(f"{rule}: ")
