@@ -52,7 +52,8 @@ class Columned:
 class Picture:
     """Everything that was true at `seq`. It belongs to the thread of the connection to the file."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals_max: int = SIGNALS_MAX) -> None:
+        self._signals_max = signals_max
         self.connection: sqlite3.Connection | None = None
         self.seq, self.at, self.newest = 0, 0, 0
         self._query = named_queries()
@@ -99,7 +100,7 @@ class Picture:
 
     def _fill(self, past: Past) -> None:
         self.newest = _newest_signal(past)
-        edge = max(0, self.newest - SIGNALS_MAX)
+        edge = max(0, self.newest - self._signals_max)
         total = self._sums_now(past)
         total.subtract(self._sums_after(past))
         touched = {seq for (seq,) in past.rows("touched_signals", edge, self.newest, past.seq)}

@@ -21,7 +21,7 @@ from engine.core.events import Event, Level
 from engine.store.base import BoardLimits
 from engine.store.sqlite.codec import micros, moment
 from engine.store.sqlite.past.moments import position_of_time
-from engine.store.sqlite.past.picture import Picture
+from engine.store.sqlite.past.picture import SIGNALS_MAX, Picture
 from engine.store.sqlite.queries import named_queries
 from engine.store.sqlite.reader import SqliteReader
 from engine.store.sqlite.reads import PREFIX_MIN, Reads
@@ -50,13 +50,14 @@ class Span:
 class PastReader(Reads):
     """Reads `path` as it was. It stands at the journal's last entry until it is told to go elsewhere.
 
+    `signals_max` is how many of the newest signals it holds; a story of an older one is fetched when it is asked for.
     Raises NotThere if no store is there, or if its journal is empty.
     """
 
-    def __init__(self, path: Path, *, inline: bool = False) -> None:
+    def __init__(self, path: Path, *, inline: bool = False, signals_max: int = SIGNALS_MAX) -> None:
         super().__init__()
         self._file = SqliteReader(path, inline=inline)
-        self._picture = Picture()
+        self._picture = Picture(signals_max)
         self._moved = 0
 
     async def close(self) -> None:
