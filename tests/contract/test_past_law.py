@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -26,15 +27,12 @@ from engine.core.events import (
     Severity,
     TraderState,
 )
-from engine.core.lifecycle import DUE_SIGNALS, SignalState, SignalStep
+from engine.core.lifecycle import ATTEMPT_LIFE, DUE_SIGNALS, AttemptState, AttemptStep, SignalState, SignalStep
 from engine.core.values import Mode, Reason
-from engine.store.base import BoardLimits, TraderHealth
-from tests.contract.test_store_machine import TRADERS, StoreMachine
-from tests.support.builders import NOW, a_signal_move, an_event
+from engine.store.base import Applied, TraderHealth
+from tests.contract.test_store_machine import TRADERS, Known, StoreMachine
+from tests.support.builders import NOW, a_fill, a_signal_move, an_attempt_move, an_event
 from tests.support.pasts import Said, a_moment_after, assert_the_past_says, last_of, said_by
-
-LIMITS = BoardLimits()
-SYMBOLS = ("BTC/USDT", "ETH/USDT")
 
 
 class PastMachine(StoreMachine):
@@ -97,6 +95,33 @@ class PastMachine(StoreMachine):
         self.raised.pop(rule + subject, None)
         if kept.state is not AlertState.RESOLVED:
             self.raised[rule + subject] = kept
+
+    @rule(key=st.integers(0, 9), trader=st.sampled_from(TRADERS), ways=st.lists(st.integers(0, 99), max_size=4))
+    def trade(self, key: int, trader: str, ways: list[int]) -> None:
+        """Hand a signal in, send it, and let its order go its way: each step is one of those that it may take there."""
+        self.put([key], "BTC/USDT")
+        pick = sorted(self.known).index(f"{key:04}")
+        self.dispatch([pick], trader)
+        for way in ways:
+            known = self._pick(pick)
+            state = known.attempts[-1] if known.attempts else None
+            steps = sorted(step for before, step in ATTEMPT_LIFE if before is state)
+            if not steps or known.state is not SignalState.EXECUTING:
+                return
+            step = steps[way % len(steps)]
+            if step is AttemptStep.FILL_PART:
+                self._fill_part(known, way)
+            else:
+                self.outcome(step, [pick])
+            self.what_is_said_is_remembered()
+
+    def _fill_part(self, known: Known, number: int) -> None:
+        request, half = known.orders[-1], Decimal("0.5")
+        fills = (a_fill(f"{request.client_order_id}/{self.trades}/{number}", quantity=half),)
+        move = an_attempt_move(request, AttemptState.ACCEPTED, AttemptStep.FILL_PART, fills=fills)
+        assert self.run(self.store.move_attempts([move])) == [Applied.APPLIED]
+        self.trades += 1
+        self.traded[known.traders[-1], known.put.symbol] += half * known.put.side.sign  # type: ignore[assignment] # halves
 
     @precondition(lambda self: self.known)
     @rule(pick=st.integers(0, 99), again=st.integers(1, 60))
