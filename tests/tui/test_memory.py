@@ -86,7 +86,7 @@ def test_the_screen_is_found_as_it_was_left(tmp_path: Path) -> None:
     dress = Dress(refresh_s=NEVER_S, memory=tmp_path / "screen.toml")
 
     async def leave(stage: Stage) -> None:
-        await stage.press("1", "s", "s", "S", "w", "slash", *"btc", "enter", "4", "s", "3", "T")
+        await stage.press("1", "s", "s", "S", "w", "slash", *"btc", "enter", "4", "s", "3", "C")
         stage.app.theme = "calm-light"
         await stage.pilot.pause()
 
@@ -134,11 +134,11 @@ def test_times_are_told_in_place_of_ages_on_request_and_again_as_ages(tmp_path: 
             return [row.cells[6].text for row in table_of(stage, 1).table.rows[:5]]
 
         before = ages()
-        await stage.press("T")
+        await stage.press("C")
         assert all(text.count(":") == 2 for text in ages())
         assert "time" in stage.text
         assert ages()[0] in stage.text
-        await stage.press("T")
+        await stage.press("C")
         assert ages() == before
 
     perform(scene, size=(120, 40))

@@ -80,7 +80,7 @@ def _make_app(db: Path, named: Named, options: ReplayOptions) -> PastApp:
     bridge = past_of(db)
     app = PastApp(
         bridge,
-        replace(dress, theme=options.theme) if options.theme else dress,
+        replace(dress, theme=options.theme, is_theme_named=True) if options.theme else dress,
         clock=bridge.transport.clock,
         crash_file=crash.crash_file(db),
     )

@@ -51,7 +51,7 @@ class ListScreen(TrailScreen):
             "full_stop", "freeze", "Freeze", key_display=".", id="list.freeze", group=LIST, tooltip="Rows stand still"
         ),
         Binding(
-            "T", "times", "Ages or times", show=False, id="list.times", group=LIST, tooltip="How long ago, or when"
+            "C", "times", "Ages or clock", show=False, id="list.times", group=LIST, tooltip="How long ago, or when"
         ),
         Binding("c", "context", "Context", show=False, id="list.context", group=LIST, tooltip="Matches among all rows"),
         Binding("n", "match(1)", "Next match", show=False, id="list.next", group=LIST),

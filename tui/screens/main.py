@@ -88,7 +88,7 @@ class MainScreen(Screen[None]):
         Binding("plus", "pace(1)", "Faster", key_display="+", show=False, id="view.faster", group=VIEW),
         Binding("minus", "pace(-1)", "Slower", key_display="-", show=False, id="view.slower", group=VIEW),
         Binding(
-            "T", "times", "Ages or times", show=False, id="view.times", group=VIEW, tooltip="How long ago, or when"
+            "C", "times", "Ages or clock", show=False, id="view.times", group=VIEW, tooltip="How long ago, or when"
         ),
         Binding("P", "pause_all", "Pause all", id="all.pause", group=ALL),
         Binding("U", "resume_all", "Resume all", show=False, id="all.resume", group=ALL),

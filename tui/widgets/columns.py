@@ -7,12 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
+from textual.binding import Binding, BindingType
 
 from tui.widgets.cells import Cell
 
 GAP: Final = 1  # cells between two columns, and before the first
 TRIM: Final = "…"
 TIME_WIDTH: Final = 8
+SHOWS: Final = Binding.Group("Columns", compact=True)
+COLUMN_KEYS: Final[list[BindingType]] = [
+    Binding("s", "sort", "Sort", show=False, id="table.sort", group=SHOWS, tooltip="By the next column"),
+    Binding("S", "reverse", "Reverse", show=False, id="table.reverse", group=SHOWS, tooltip="The other way round"),
+    Binding("w", "widen", "Wide", show=False, id="table.wide", group=SHOWS, tooltip="All columns, all their text"),
+    Binding("h,left", "shift(-1)", "Left", show=False, id="table.left", group=SHOWS),
+    Binding("l,right", "shift(1)", "Right", show=False, id="table.right", group=SHOWS),
+]
 WIDE_MAX: Final = 160  # cells of one column of a wide table, however long its texts are
 
 
@@ -77,3 +86,10 @@ def placed(cell: Cell, column: Column, width: int) -> str:
     text = trim(cell.text, width)
     missing = " " * max(0, width - cell_len(text))
     return " " * GAP + (missing + text if column.align == "right" else text + missing)
+
+
+def titled(column: Column, width: int, sign: str = "") -> str:
+    """Return a column's title as `placed` has it, with `sign` in the gap before it: no title moves for one."""
+    text = placed(Cell(column.title), column, width)
+    at = len(text) - len(text.lstrip())
+    return f"{text[: at - 1]}{sign}{text[at:]}" if sign else text

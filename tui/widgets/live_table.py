@@ -22,13 +22,12 @@ from textual.strip import Strip
 from textual.style import Style as ThemeStyle
 
 from tui.widgets.cells import Cell
-from tui.widgets.columns import GAP, Column, fit, placed, spread, trim
+from tui.widgets.columns import COLUMN_KEYS, GAP, Column, fit, placed, spread, titled, trim
 from tui.widgets.sorting import Sorting, in_order
 
 HEADER = 1  # lines above the rows
 ZEBRA_ROWS_MIN = 12  # stripes only where there are more rows than the eye can keep apart
 MOVES = Binding.Group("Move", compact=True)
-SHOWS = Binding.Group("Columns", compact=True)
 SHIFT = 16  # cells that a wide table goes sideways at a time
 
 
@@ -74,11 +73,7 @@ class LiveTable(ScrollView, can_focus=True):
         Binding("ctrl+f,pagedown", "page(1)", "Page down", show=False, id="table.page_down", group=MOVES),
         Binding("ctrl+b,pageup", "page(-1)", "Page up", show=False, id="table.page_up", group=MOVES),
         Binding("enter", "select", "Open", id="table.select", group=MOVES),
-        Binding("s", "sort", "Sort", show=False, id="table.sort", group=SHOWS, tooltip="By the next column"),
-        Binding("S", "reverse", "Reverse", show=False, id="table.reverse", group=SHOWS, tooltip="The other way round"),
-        Binding("w", "widen", "Wide", show=False, id="table.wide", group=SHOWS, tooltip="All columns, all their text"),
-        Binding("h,left", "shift(-1)", "Left", show=False, id="table.left", group=SHOWS),
-        Binding("l,right", "shift(1)", "Right", show=False, id="table.right", group=SHOWS),
+        *COLUMN_KEYS,
     ]
 
     class Selected(Message):
@@ -360,16 +355,11 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("live-table--header")
-        line = "".join(self._titled(self.columns[i], size) for i, size in self._layout)
+        by, sign = self.sorting.column, "↓" if self.sorting.is_reversed else "↑"
+        titles = ((self.columns[i], size) for i, size in self._layout)
+        line = "".join(titled(column, size, sign if column.key == by else "") for column, size in titles)
         strip = Strip([Segment(line, style)]).adjust_cell_length(max(width, cell_len(line)), style)
         return strip.crop(self._shift, self._shift + width)
-
-    def _titled(self, column: Column, size: int) -> str:
-        text = placed(Cell(column.title), column, size)
-        if column.key != self.sorting.column:
-            return text
-        at = len(text) - len(text.lstrip())  # the gap before the title has room for the sign
-        return f"{text[: at - 1]}{'↓' if self.sorting.is_reversed else '↑'}{text[at:]}"
 
     def _row_strip(self, at: int) -> Strip:
         row, under_cursor = self._rows[at], at == self._cursor and (self._held or self.has_focus)

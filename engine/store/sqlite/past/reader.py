@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from engine.core.board import Board, Story, Totals
 from engine.core.errors import NotThere
 from engine.core.events import Event, Level
+from engine.core.values import Candle
 from engine.store.base import BoardLimits
 from engine.store.sqlite.codec import micros, moment
 from engine.store.sqlite.past.moments import position_of_time
@@ -127,6 +128,16 @@ class PastReader(Reads):
 
     async def event(self, seq: int) -> Event | None:
         return await self._file.event(seq) if seq <= self._picture.seq else None
+
+    async def candles(self, symbol: str, since: datetime, until: datetime, limit: int) -> list[Candle]:
+        """Return the candles that had closed; what is kept of them never changes."""
+        await self._ask(lambda _: None)
+        now_ms = self._picture.at // 1_000
+        found = await self._file.candles(symbol, since, min(until, moment(self._picture.at)), limit)
+        return [candle for candle in found if candle.opened_ms + candle.interval_ms <= now_ms]
+
+    async def symbols(self) -> list[str]:
+        return await self._file.symbols()
 
     async def _ask(self, look: Callable[[sqlite3.Connection], T]) -> T:
         if not self._picture.seq:

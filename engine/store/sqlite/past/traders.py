@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from engine.core.events import Desired
 from engine.store.sqlite.codec import micros
 from engine.store.sqlite.past.lives import Told, told_of
 from engine.store.sqlite.past.moments import Columns, Past
 from engine.store.sqlite.queries import named_queries
 
 TURNS_MAX: Final = 2_000  # journal entries about one trader that are looked through
+_PAUSE, _DRAIN = Desired.PAUSE.value, Desired.DRAIN.value  # a drain is kept as a pause with a mark
 _KINDS: Final = ("switched", "health_", "breaker_", "quarantine_")
 
 
@@ -24,9 +26,11 @@ def _trader_at(past: Past, row: Columns) -> Columns:
     after = _turns(past, "turns_after", row[0])
     name, exchange, listed, desired, desired_by, desired_at, why = row[:7]
     health, health_since, health_fact, breaker, open_until, breaker_fact, quarantined, broken = row[7:15]
+    drain = row[18]
     if _has_turned("switched", until, after):
         turn = until.get("switched")
-        desired = _stood("switched", until, after, desired)
+        wanted = _stood("switched", until, after, _DRAIN if drain else desired)
+        desired, drain = (_PAUSE, 1) if wanted == _DRAIN else (wanted, 0)
         said = turn.detail if turn else {}
         desired_by, why, desired_at = said.get("by", ""), said.get("why", ""), turn.at if turn else None
     elif desired_at is not None and desired_at > past.at:
@@ -47,7 +51,7 @@ def _trader_at(past: Past, row: Columns) -> Columns:
     wish = (name, exchange, listed, desired, desired_by, desired_at, why)
     return (
         *(*wish, health, health_since, health_fact, breaker, open_until, breaker_fact),
-        *(quarantined, broken, None, None, "{}"),
+        *(quarantined, broken, None, None, "{}", drain),
     )
 
 
