@@ -217,6 +217,8 @@ def _until(then: datetime | None, now: datetime) -> str:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return said("; ".join(f"{name} {told}" for name, told in value.items()))
     return said(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 

@@ -27,7 +27,15 @@ from engine.core.events import (
     Severity,
     TraderState,
 )
-from engine.core.lifecycle import ATTEMPT_LIFE, DUE_SIGNALS, AttemptState, AttemptStep, SignalState, SignalStep
+from engine.core.lifecycle import (
+    ATTEMPT_LIFE,
+    DUE_SIGNALS,
+    SIGNAL_LIFE,
+    AttemptState,
+    AttemptStep,
+    SignalState,
+    SignalStep,
+)
 from engine.core.values import Mode, Reason
 from engine.store.base import Applied, TraderHealth
 from tests.contract.test_store_machine import TRADERS, Known, StoreMachine
@@ -108,11 +116,24 @@ class PastMachine(StoreMachine):
             steps = sorted(step for before, step in ATTEMPT_LIFE if before is state)
             if not steps or known.state is not SignalState.EXECUTING:
                 return
+            if way % 3 == 0:
+                self.ask_to_cancel(pick)
+                self.what_is_said_is_remembered()
             step = steps[way % len(steps)]
             if step is AttemptStep.FILL_PART:
                 self._fill_part(known, way)
             else:
                 self.outcome(step, [pick])
+            self.what_is_said_is_remembered()
+
+    @rule(key=st.integers(0, 9), ways=st.lists(st.integers(0, 99), min_size=1, max_size=4), late=st.booleans())
+    def settle(self, key: int, ways: list[int], late: bool) -> None:
+        """Hand a signal in, and let it take steps that need no order."""
+        self.put([key], "BTC/USDT")
+        pick = sorted(self.known).index(f"{key:04}")
+        for way in ways:
+            steps = sorted(step for before, step in SIGNAL_LIFE if before is self._pick(pick).state)
+            self.step(steps[way % len(steps)], pick, late)
             self.what_is_said_is_remembered()
 
     def _fill_part(self, known: Known, number: int) -> None:

@@ -60,17 +60,20 @@ class Picture:
         self._columns: Columned | None = None
 
     def close(self) -> None:
-        connection, self.connection = self.connection, None
+        connection, self.connection, self.seq = self.connection, None, 0
         if connection is not None:
             connection.close()
 
     def go(self, kept: sqlite3.Connection, seq: int) -> None:
         """Be what was true at entry `seq`, which is kept: step there, or begin anew."""
-        if self.connection is not None and self.seq <= seq <= self.seq + STEP_MAX:
-            if seq > self.seq:
+        try:
+            if self.connection is None or not self.seq <= seq <= self.seq + STEP_MAX:
+                self._seek(past_at(kept, seq))
+            elif seq > self.seq:
                 self._step(past_at(kept, seq))
-        else:
-            self._seek(past_at(kept, seq))
+        except BaseException:
+            self.close()  # half a step is no moment
+            raise
 
     def bring(self, kept: sqlite3.Connection, signal_seq: int) -> None:
         """Take in one more signal, an older one, unless it came after the moment or is here already."""
@@ -88,14 +91,10 @@ class Picture:
     def _seek(self, past: Past) -> None:
         self.close()
         self.connection = connect_writer(MEMORY, busy_s=0.0)
-        try:
-            migrate(self.connection, MEMORY, moment(past.at))
-            self._begin()
-            self._fill(past)
-            self._commit()
-        except BaseException:
-            self.close()
-            raise
+        migrate(self.connection, MEMORY, moment(past.at))
+        self._begin()
+        self._fill(past)
+        self._commit()
         self.seq, self.at = past.seq, past.at
 
     def _fill(self, past: Past) -> None:

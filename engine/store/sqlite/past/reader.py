@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +62,7 @@ class PastReader(Reads):
 
     async def close(self) -> None:
         """Let the file and what was made of it go. Safe to call twice."""
-        with suppress(NotThere):
+        if self._picture.connection is not None:
             await self._file._ask(lambda _: self._picture.close())
         await self._file.close()
 
