@@ -334,7 +334,7 @@ def test_an_error_leads_to_its_moment_and_escape_back_to_the_live_dashboard_as_i
         bridge = stage.past.bridge
         await stage.press("f5")
         await stage.until(lambda: "PAST 2026-01-01 12:30:00Z" in stage.top and "Metrics" in stage.top)
-        await stage.press("escape", "4", "4", "escape", "escape")
+        await stage.press("escape", "4", "escape", "escape")
         await stage.until(lambda: stage.app.screen is error)
         with pytest.raises(Exception, match="not open"):
             await bridge.board()
