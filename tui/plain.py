@@ -20,14 +20,14 @@ _PAIRS: Final[Mapping[str, str]] = {
     "…": "~",
     "·•": ".",
     "–—─━╌┈┄═": "-",  # noqa: RUF001 - glyphs are what this table is about
-    "│┤├┼║┊╷╵": "|",
+    "│┤├┼║┊╷╵‖": "|",
     "┃╻╹╽╿": "I",
     "╭╮╰╯┌┐└┘┬┴": "+",
     "▁▂": "_",
     "▃▄▅": "=",
     "▆▇█▉▊▋▌▍▎▏▐▕▀": "#",
     "▔": "-",
-    "→›": ">",  # noqa: RUF001 - glyphs are what this table is about
+    "→›▶": ">",  # noqa: RUF001 - glyphs are what this table is about
     "←‹◂": "<",  # noqa: RUF001 - glyphs are what this table is about
     "↑": "^",
     "↓": "v",

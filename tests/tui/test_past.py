@@ -29,6 +29,7 @@ from tui.directory import DOORS
 from tui.palette import Commands
 from tui.past import FIRST, LAST, PastBridge, PastClock, Transport, moment_of
 from tui.past_opening import PastApp
+from tui.plain import TABLE
 from tui.screens.error import ErrorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen
@@ -215,6 +216,14 @@ def test_time_goes_by_at_three_speeds_and_stands_at_the_end(tmp_path: Path) -> N
         assert "Time: the end of the journal" in stage.toasts
 
     on_the_past(tmp_path / "x.db", scene, at="12:31")
+
+
+def test_whether_time_goes_by_is_told_in_ascii_too() -> None:
+    transport = Transport(PastClock(NOW))
+    told = [transport.cell.text]
+    transport.play()
+    told.append(transport.cell.text)
+    assert [text.translate(TABLE) for text in told] == ["|", "> 1x"]
 
 
 def test_a_time_is_asked_for_until_it_is_one(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engine.clock import ManualClock
+from engine.clock import Clock, ManualClock
 from engine.core.account import AccountFacts, CallBudget, ExternalOrder, Shortage, VenueFacts
 from engine.core.commands import CommandKind
 from engine.core.events import BreakerState, Desired, Health, TraderState
@@ -19,6 +19,8 @@ from engine.core.values import Position
 from tests.support.screen_bridge import HOSTILE, RecordingBridge, Showing, is_clean, is_on, play, press, text_of
 from tests.support.stories import SIGNAL_ID, a_board, a_failed_story, a_row, a_trader, at
 from tui.dossiers import trader_sections
+from tui.past import PastClock
+from tui.screens.detail import Sheet
 from tui.screens.trader import TraderScreen
 from tui.sections import Section
 
@@ -165,6 +167,15 @@ def test_a_reader_can_look_but_not_act() -> None:
         assert "Pause" not in text_of(app).splitlines()[-1]
 
     assert use(RecordingBridge(board=a_board(traders=(a_trader(),)), read_only=True), script).wishes == []
+
+
+@pytest.mark.parametrize(("clock", "is_said"), [(PastClock(at(10)), True), (ManualClock(at(10)), False)])
+def test_in_the_past_it_says_what_is_not_kept(clock: Clock, is_said: bool) -> None:
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        assert any(sheet.section.key == "unkept" for sheet in app.screen.query(Sheet)) is is_said
+
+    bridge = RecordingBridge(board=a_board(traders=(a_trader(),)))
+    play(TraderScreen(bridge, "trader_momentum", clock=clock), script)
 
 
 def test_its_name_is_sent_to_the_clipboard() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.core.errors import NotThere
 from engine.places import Named
 from tui import crash
 from tui.commands.frame import command, existing_db, leave
@@ -48,8 +49,9 @@ def _check(named: Named, at: str) -> None:
 
     async def newest(reader: Reader) -> None:
         found = await reader.journal(None, 1)
-        if found:
-            moment_of(at, found[0].at, found[0].at)
+        if not found:
+            raise NotThere("the journal of this store is empty: nothing has happened there yet; name another with --db")
+        moment_of(at, found[0].at, found[0].at)
 
     read(named, newest)
 

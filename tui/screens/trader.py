@@ -13,6 +13,7 @@ from engine.core.events import Event, TraderState
 from tui.availability import availability_section
 from tui.bridge import Bridge
 from tui.dossiers import trader_sections
+from tui.past import PastClock
 from tui.screens.detail import DetailScreen
 from tui.screens.trail import Errand
 from tui.sections import Section, empty
@@ -56,6 +57,9 @@ class TraderScreen(DetailScreen):
         if trader is None or self.picture is None:
             return (Section("lead", Cell("Not there", "bold $error"), empty("The board has no trader of this name.")),)
         lead, *others = trader_sections(trader, self.picture, now)
+        if isinstance(self.clock, PastClock):
+            unkept = empty("Latencies and the account: the journal does not hold them, so they are empty here.")
+            others.append(Section("unkept", Cell("Not kept", "bold $muted"), unkept))
         return (lead, availability_section(trader, self._turns, now), *others)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
