@@ -30,7 +30,6 @@ from tui.memory import Memory
 from tui.messages import BoardRead, Rewound
 from tui.pace import base_interval
 from tui.palette import Commands
-from tui.past import PastClock
 from tui.plain import PlainGlyphs, is_plain
 from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen, Surroundings
@@ -228,7 +227,7 @@ class SignalDeckApp(App[int]):
 
     @on(BoardRead)
     def _board_read(self, message: BoardRead) -> None:
-        if isinstance(self.home.around.clock, PastClock):
+        if self.home.is_past:
             return  # what was raised then is no news
         news, rings = self._herald.hear(message.board.alerts, self.clock.wall())
         for one in news:

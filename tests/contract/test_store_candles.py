@@ -138,6 +138,7 @@ def test_a_store_from_before_there_were_candles_takes_them_from_the_next_start_o
 
     play(before())
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE trader DROP COLUMN drain")
         connection.execute("DROP TABLE candle")
         connection.execute("DROP INDEX fill_at")
         connection.execute("DELETE FROM migration WHERE number >= 4")

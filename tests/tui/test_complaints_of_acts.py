@@ -85,7 +85,7 @@ def test_a_key_that_acts_means_one_thing_wherever_it_is() -> None:
     for _, binding in bindings():
         for key in binding.key.split(","):
             meanings.setdefault(key, set()).add(binding.description)
-    acting = {key: meanings[key] for key in ("p", "D", "r", "P", "U", "R", "X", "A", "B", "K", "L", "a", "z")}
+    acting = {key: meanings[key] for key in ("p", "b", "r", "P", "U", "R", "X", "A", "B", "K", "L", "a", "z")}
     assert {key: words for key, words in acting.items() if len(words) != 1} == {}
 
 

@@ -85,7 +85,7 @@ def test_candles_marks_axes_and_rows_are_there_at_every_size(size: tuple[int, in
         text, chart = text_of(app), chart_of(app)
         assert "Market › BTC/USDT" in text  # noqa: RUF001 - the angle of the trail
         assert "last 106" in text
-        assert "3 signals  1 fills" in text
+        assert "3 signals  1 fill" in text
         assert "┃" in chart or "╻" in chart
         assert "█" in chart or "▄" in chart
         assert {"●", "▽", "▲"} <= set(chart)
@@ -116,7 +116,7 @@ def test_m_goes_round_all_symbols_and_back_again() -> None:
             seen.append(screen.symbol)
         assert seen == ["ETH/USDT", "ADA/USDT", SYMBOL, "ADA/USDT"]
         assert "ADA/USDT" in text_of(app)
-        assert "1 signals  0 fills" in text_of(app)
+        assert "1 signal  0 fills" in text_of(app)
 
     watch(script)
 
@@ -134,7 +134,7 @@ def test_h_and_l_go_by_half_a_screen_and_f_follows_again() -> None:
         assert screen.until == at(3) - half
         await press(app, pilot, "f")
         assert screen.until is None
-        assert "3 signals  1 fills" in text_of(app)
+        assert "3 signals  1 fill" in text_of(app)
         await press(app, pilot, "left", "l")
         assert screen.until is None, "at the newest it follows"
 
@@ -299,7 +299,7 @@ def test_no_candle_yet_is_told_with_the_reason(size: tuple[int, int]) -> None:
     async def script(screen: MarketScreen, app: Showing, pilot: Pilot[None]) -> None:
         assert "no candle of NEW/USDT yet" in text_of(app)
         assert "no feed has this symbol" in text_of(app)
-        assert "1 signals  0 fills" in text_of(app)
+        assert "1 signal  0 fills" in text_of(app)
         await press(app, pilot, *"hlfiImM.")
         assert "a defect" not in text_of(app)
 

@@ -119,12 +119,12 @@ def test_a_drain_stands_in_the_panel_in_its_brief_line_and_on_the_traders_screen
 def test_drain_is_a_key_of_its_own_in_panel_and_screen_and_done_once() -> None:
     async def scene(stage: Stage) -> None:
         await select(stage, 2, "trader_momentum")
-        await stage.press("D")
+        await stage.press("b")
         await stage.until(lambda: stage.bridge.wishes == [(CommandKind.DRAIN, "trader_momentum", None)])
         drained = replace(some_traders()[1], desired=Desired.DRAIN)
         stage.bridge.show(traders=(drained,))
         await stage.tick()
-        await stage.press("D", "p")
+        await stage.press("b", "p")
         assert len(stage.bridge.wishes) == 1, "it drains already, and is paused so"
         await stage.press("r")
         await stage.until(lambda: len(stage.bridge.wishes) == 2)
@@ -132,7 +132,7 @@ def test_drain_is_a_key_of_its_own_in_panel_and_screen_and_done_once() -> None:
     perform(scene, size=(120, 40))
 
     async def script(app: Showing, pilot: Pilot[None]) -> None:
-        await press(app, pilot, "D")
+        await press(app, pilot, "b")
 
     bridge = use(StoreBridge(board=a_story_board(traders=(DRAINED,))), script)
     assert [(kind, target) for kind, target, *_ in bridge.wishes] == [(CommandKind.DRAIN, NAME)]
@@ -141,7 +141,7 @@ def test_drain_is_a_key_of_its_own_in_panel_and_screen_and_done_once() -> None:
 def test_who_may_only_look_drains_nothing() -> None:
     async def scene(stage: Stage) -> None:
         await select(stage, 2, "trader_momentum")
-        await stage.press("D")
+        await stage.press("b")
         assert stage.bridge.wishes == []
 
     perform(scene, size=(120, 40), bridge=RecordingBridge(read_only=True))

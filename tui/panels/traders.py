@@ -57,7 +57,7 @@ class TradersPanel(TablePanel):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="traders.pause", group=ACTS, tooltip="The trader takes no new signals"),
         Binding(
-            "D", "drain", "Drain", id="traders.drain", group=ACTS, tooltip="Pause, and say when its last order ended"
+            "b", "drain", "Drain", id="traders.drain", group=ACTS, tooltip="Pause, and say when its last order ended"
         ),
         Binding("r", "resume", "Resume", id="traders.resume", group=ACTS, tooltip="The trader takes signals again"),
     ]

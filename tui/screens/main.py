@@ -60,6 +60,7 @@ class Surroundings:
 class MainScreen(Screen[None]):
     """The dashboard."""
 
+    is_past: ClassVar[bool] = False  # what it shows is over, and no news
     BINDINGS: ClassVar[list[BindingType]] = [
         *_PANEL_KEYS,
         Binding("tab", "turn(1)", "Next panel", show=False, id="panel.next", group=VIEW),

@@ -28,6 +28,7 @@ TIME: Final = Binding.Group("Time")
 class PastScreen(MainScreen):
     """The dashboard over a bridge to the past. Over a running dashboard escape and q lead back to it."""
 
+    is_past: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("less_than_sign", "step(-1)", "Back", key_display="<", id="past.back", group=TIME, tooltip="One entry"),
         Binding("greater_than_sign", "step(1)", "On", key_display=">", id="past.on", group=TIME, tooltip="One entry"),

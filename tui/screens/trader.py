@@ -27,7 +27,7 @@ class TraderScreen(DetailScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="trader.pause"),
-        Binding("D", "drain", "Drain", id="trader.drain"),
+        Binding("b", "drain", "Drain", id="trader.drain"),
         Binding("r", "resume", "Resume", id="trader.resume"),
         Binding("y", "copy_name", "Copy name", id="trader.copy"),
     ]
