@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from engine.core.lifecycle import OPEN_SIGNALS
@@ -33,20 +33,12 @@ from engine.store.sqlite.schema import migrate
 SIGNALS_MAX: Final = 5_000
 AHEAD_MAX: Final = 50_000
 LOUD_MAX: Final = 1_000
+AT_ONCE: Final = 200
 MINUTES_US: Final = 25 * 60 * MINUTE_US
 LAST: Final = 2**63 - 1
 STEP_MAX: Final = 2_000  # entries: a longer way forward is sought like any other moment
 
 _OF_ATTEMPTS: Final = ("remove_fills", "remove_attempts", "remove_signal")
-
-
-@dataclass(frozen=True, slots=True)
-class Columned:
-    """The names of a table's columns, as the file has them."""
-
-    signal: tuple[str, ...]
-    attempt: tuple[str, ...]
-    fill: tuple[str, ...]
 
 
 class Picture:
@@ -57,7 +49,6 @@ class Picture:
         self.connection: sqlite3.Connection | None = None
         self.seq, self.at, self.newest = 0, 0, 0
         self._query = named_queries()
-        self._columns: Columned | None = None
 
     def close(self) -> None:
         connection, self.connection, self.seq = self.connection, None, 0
@@ -105,10 +96,8 @@ class Picture:
         touched = {seq for (seq,) in past.rows("touched_signals", edge, self.newest, past.seq)}
         lives = self._lives(past, edge, self.newest)
         older = (life for seq in sorted(self._older(past, edge)) for life in self._lives(past, seq - 1, seq))
-        for now in chain(lives, older):
-            if now.signal["seq"] > edge and now.signal["seq"] not in touched:
-                self._put([now])
-                continue
+        self._put(life for life in lives if life.signal["seq"] not in touched)
+        for now in chain((life for life in lives if life.signal["seq"] in touched), older):
             events = self._events(past, now)
             then = as_of(now, events, past.seq)
             total.subtract(sums.of(as_of(now, events, LAST)))
@@ -151,18 +140,19 @@ class Picture:
 
     def _lives(self, past: Past, after: int, upto: int) -> list[Life]:
         """Return the signals above `after` and up to `upto` with all that hangs on them, as the file has them today."""
-        signals, attempts, fills = (
-            past.kept.execute(self._query[name], (after, upto))
-            for name in ("signals_within", "attempts_within", "fills_within")
-        )
-        self._columns = Columned(*(tuple(c[0] for c in cursor.description) for cursor in (signals, attempts, fills)))
         tried, traded = defaultdict[int, list[Row]](list), defaultdict[int, list[Row]](list)
-        for row in attempts:
-            tried[row[1]].append(dict(zip(self._columns.attempt, row, strict=True)))
-        for row in sorted(fills):
-            traded[row[-1]].append(dict(zip(self._columns.fill, row, strict=True)))
-        found = (dict(zip(self._columns.signal, row, strict=True)) for row in signals)
-        return [Life(row, tuple(tried[row["seq"]]), tuple(traded[row["seq"]])) for row in found]
+        for row in self._named(past, "attempts_within", after, upto):
+            tried[row["signal_seq"]].append(row)
+        for row in sorted(self._named(past, "fills_within", after, upto), key=itemgetter("seq")):
+            traded[row["signal_seq"]].append(row)
+        signals = self._named(past, "signals_within", after, upto)
+        return [Life(row, tuple(tried[row["seq"]]), tuple(traded[row["seq"]])) for row in signals]
+
+    def _named(self, past: Past, query: str, *given: int) -> list[Row]:
+        """Return rows with their columns by name, as the file has them."""
+        cursor = past.kept.execute(self._query[query], given)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def _events(self, past: Past, life: Life) -> list[Told]:
         return [told_of(row) for row in past.rows("events_of_signal", life.signal["seq"])]
@@ -176,10 +166,10 @@ class Picture:
         return found | {seq for (seq,) in past.rows("touched_by_next", past.seq, AHEAD_MAX, edge)}
 
     def _put(self, lives: Iterable[Life]) -> None:
-        for life in lives:
-            self._many("put_signal_row", [tuple(life.signal.values())])
-            self._many("put_attempt_row", [tuple(row.values()) for row in life.attempts])
-            self._many("put_fill_row", [tuple(row.values())[:-1] for row in life.fills])
+        whole = list(lives)
+        self._many("put_signal_row", [tuple(life.signal.values()) for life in whole])
+        self._many("put_attempt_row", [tuple(row.values()) for life in whole for row in life.attempts])
+        self._many("put_fill_row", [tuple(row.values())[:-1] for life in whole for row in life.fills])
 
     # sums
 
@@ -205,11 +195,17 @@ class Picture:
         for state, trader, tally, count in past.rows("sums_of_attempts_after", self.newest):
             after.update(sums.of_attempt(state, trader, tally, count))
         end = past.at - past.at % MINUTE_US + MINUTE_US
-        for life in self._lives(past, self.newest, self.newest + SIGNALS_MAX):
-            if life.signal["received_at"] >= end:
-                break
+        for life in self._until(past, end):
             after.update(sums.minutes_of(as_of(life, self._events(past, life), LAST)))
         return after
+
+    def _until(self, past: Past, end: int) -> Iterator[Life]:
+        """Yield the signals after the moment that were received before `end`, at most `SIGNALS_MAX`."""
+        for after in range(self.newest, self.newest + SIGNALS_MAX, AT_ONCE):
+            lives = self._lives(past, after, after + AT_ONCE)
+            yield from (life for life in lives if life.signal["received_at"] < end)
+            if not lives or lives[-1].signal["received_at"] >= end:
+                return
 
     # the rest
 

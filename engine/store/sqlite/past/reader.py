@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from engine.core.board import Board, Story, Totals
+from engine.core.board import Board, Story
 from engine.core.errors import NotThere
 from engine.core.events import Event, Level
 from engine.core.values import Candle
@@ -97,10 +97,6 @@ class PastReader(Reads):
         board = await super().board(now, limits)
         engine = board.engine and replace(board.engine, beat_at=now, market_at=now)
         return replace(board, change=self._moved, engine=engine)
-
-    async def totals(self) -> Totals:
-        """Return the counts as they were, but for repeated hand-ins, of which no row is kept."""
-        return await super().totals()
 
     async def story(self, signal_id: str) -> Story | None:
         await self._bring(signal_id)
