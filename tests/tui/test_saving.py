@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from engine.clock import ManualClock
 from engine.redaction import REDACT
+from tests.support.screen_bridge import RecordingBridge, Showing, settled
 from tests.support.stories import at
 from tui.saving import save_lines
+from tui.screens.audit import AuditScreen
 
 SECRET = "sd-export-canary-7c1f0a9be2"
 
@@ -29,3 +33,22 @@ def test_no_file_is_written_over(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         save_lines("log", [{"n": 2}], at(0), tmp_path)
     assert json.loads(path.read_text()) == {"n": 1}
+
+
+class InABrowser(Showing):
+    """A program whose screen is far from the machine that it runs on."""
+
+    @property
+    def is_web(self) -> bool:
+        return True
+
+
+def test_in_a_browser_nothing_is_exported_to_the_machine_that_serves() -> None:
+    async def run() -> None:
+        app = InABrowser(AuditScreen(RecordingBridge(), clock=ManualClock(at(10))))
+        async with app.run_test() as pilot:
+            await settled(app, pilot)
+            assert app.screen.check_action("export", ()) is False
+            assert "export" not in {one.binding.action for one in app.screen.active_bindings.values() if one.enabled}
+
+    asyncio.run(run())

@@ -203,6 +203,8 @@ class ListScreen(TrailScreen):
         return Rewound(seq=event.seq) if isinstance(event, Event) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "export" and self.app.is_web:
+            return False  # the file would lie where the server runs, not where the visitor sits
         if action in {"copy_id", "copy_json", "export"} and self.is_mounted and self.table.cursor_key is None:
             return None
         if action in {"context", "match"} and not self.filter:
