@@ -97,7 +97,7 @@ def test_with_caps_lock_on_no_key_that_reads_or_moves_changes_anything(number: i
     async def scene(stage: Stage) -> None:
         for key in CAPS:
             await select(stage, number, starts)
-            await stage.press(key, *CAPS)
+            await stage.press(key)
             while not isinstance(stage.app.screen, MainScreen):
                 await stage.press("escape")
         assert stage.bridge.wishes == []
