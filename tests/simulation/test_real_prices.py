@@ -81,7 +81,7 @@ def test_each_ailment_is_told_from_the_others_everywhere_and_only_live_prices_ar
 
 async def until_states(running: Running, wanted: dict[str, FeedState]) -> None:
     parts, clock = running.engine._parts, running.deck.clock
-    ends = clock.elapsed() + 20.0
+    ends = clock.elapsed() + 60.0
     while {venue.name: venue.state for venue in parts.feed.facts().venues} != wanted:
         assert clock.elapsed() < ends, parts.feed.facts().venues
         await running.pass_time(0.05)
@@ -96,7 +96,7 @@ async def until_states(running: Running, wanted: dict[str, FeedState]) -> None:
 
 async def check_words(running: Running, wanted: dict[str, FeedState]) -> None:
     ailing = [name for name, state in wanted.items() if state is not FeedState.LIVE]
-    ends = running.deck.clock.elapsed() + 10.0
+    ends = running.deck.clock.elapsed() + 30.0
     while True:
         gates, board = await told(running)
         alerts = {a.subject for a in board.alerts if a.rule == "feed_stale" and a.resolved_at is None}
