@@ -32,7 +32,7 @@ imports: $(BIN)/.developer
 	$(BIN)/lint-imports
 
 tests: $(BIN)/.developer
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test: lint types imports tests
 
