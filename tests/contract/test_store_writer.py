@@ -179,7 +179,7 @@ def test_closing_writes_what_was_submitted_and_leaves_no_thread(tmp_path: Path, 
 
     _run(inline, scenario())
     assert len(_on_disk(path)) == 100
-    assert threading.active_count() == before
+    assert threading.active_count() <= before, "a thread of an earlier test may have ended meanwhile"
 
 
 def test_a_lock_held_elsewhere_is_waited_for_and_then_named(tmp_path: Path) -> None:
