@@ -164,7 +164,7 @@ def test_a_caller_that_is_cancelled_does_not_undo_its_write(tmp_path: Path, inli
 @INLINE
 def test_closing_writes_what_was_submitted_and_leaves_no_thread(tmp_path: Path, inline: bool) -> None:
     path = tmp_path / "a.db"
-    before = threading.active_count()
+    known = set(threading.enumerate())
 
     async def scenario() -> None:
         writer = _writer(path, inline=inline)
@@ -179,7 +179,9 @@ def test_closing_writes_what_was_submitted_and_leaves_no_thread(tmp_path: Path, 
 
     _run(inline, scenario())
     assert len(_on_disk(path)) == 100
-    assert threading.active_count() <= before, "a thread of an earlier test may have ended meanwhile"
+    for thread in set(threading.enumerate()) - known:
+        thread.join(5.0)  # it has nothing more to do, and may be on its last line
+    assert set(threading.enumerate()) <= known
 
 
 def test_a_lock_held_elsewhere_is_waited_for_and_then_named(tmp_path: Path) -> None:
