@@ -30,7 +30,7 @@ from engine.core.events import (
     TraderState,
 )
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
-from engine.core.values import Mode, Reason
+from engine.core.values import Candle, Mode, Reason
 from engine.store.base import BoardLimits, Retention, TraderHealth
 from engine.store.sqlite import SqliteStore
 from engine.store.sqlite.past.lives import NOT_KEPT
@@ -228,6 +228,40 @@ def test_who_paused_what_was_down_and_why_is_told_as_it_was_said(db: Path) -> No
                 assert (north.health, north.health_fact, north.health_since) == (Health.DOWN, "no answer", NOW)
                 assert (north.breaker_fact, north.open_until) == ("5 of 8", NOW + timedelta(seconds=30))
                 assert north.latency_p50 is None, "no event tells of it"
+
+    play(scene())
+
+
+def test_a_drain_is_told_apart_from_a_pause_as_it_was_said(db: Path) -> None:
+    async def scene() -> None:
+        async with an_open_store(db) as store:
+            await store.declare_traders({"north": "paper"})
+            moments = []
+            for wish in (Desired.DRAIN, Desired.PAUSE, Desired.RUN):
+                await store.set_desired("north", wish, "ada", "", NOW)
+                moments.append((wish, await last(store)))
+            async with the_past(db) as past:
+                for wish, moment in moments:
+                    await past.go(moment)
+                    (north,) = await past.traders()
+                    assert north.desired is wish
+
+    play(scene())
+
+
+def test_only_candles_that_had_closed_are_seen(db: Path) -> None:
+    async def scene() -> None:
+        async with an_open_store(db) as store:
+            now_ms = int(NOW.timestamp() * 1000)
+            kept = [Candle("X/Y", now_ms + n * 10_000, 10_000, 1, 2, 1, 2, 1) for n in (-2, -1, 0)]
+            await store.keep_candles(kept)
+            await store.note([an_event("it is noon", at=NOW)])
+            moment = await last(store)
+            async with the_past(db) as past:
+                await past.go(moment)
+                hour = timedelta(hours=1)
+                assert await past.candles("X/Y", NOW - hour, NOW + hour, 9) == kept[:2]
+                assert await past.symbols() == ["X/Y"]
 
     play(scene())
 

@@ -129,7 +129,7 @@ class PastReader(Reads):
         await self._ask(lambda _: None)
         now_ms = self._picture.at // 1_000
         found = await self._file.candles(symbol, since, min(until, moment(self._picture.at)), limit)
-        return [candle for candle in found if candle.opened_ms + candle.interval_ms <= now_ms]
+        return [candle for candle in found if candle.closed_ms <= now_ms]
 
     async def symbols(self) -> list[str]:
         return await self._file.symbols()
