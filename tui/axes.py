@@ -17,6 +17,7 @@ TIMES_S: Final = (
     2_592_000, 31_536_000,
 )  # fmt: skip
 DAY_S: Final = 86_400
+FINEST: Final = 1e-290  # an axis shorter than this has no step that a float can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Ladder:
     @classmethod
     def over(cls, low: float, high: float, rows: int, *, margin: bool) -> Ladder:
         """Return a ladder that holds both prices, with room where they are equal."""
-        if not high - low > abs(high) * 1e-12:
-            spare = abs(high) * 0.005 or 0.5
+        if not high - low > max(abs(high) * 1e-12, FINEST):
+            spare = abs(high) * 0.005 if abs(high) > FINEST else 0.5
             low, high = low - spare, high + spare
         return cls(low, high, rows, int(margin), _round_step((high - low) / min(TICKS_MAX, max(2, rows // 2))))
 

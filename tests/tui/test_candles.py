@@ -246,6 +246,16 @@ def test_one_candle_of_equal_prices_draws(price: float) -> None:
     assert any("◂" in line for line in lines)
 
 
+@pytest.mark.parametrize("high", [5e-324, 1e-310, 1e-291, 1e-288])
+@pytest.mark.parametrize("low", [0.0, -5e-324, 1e-323])
+def test_prices_too_close_for_a_float_to_step_between_have_an_axis_all_the_same(low: float, high: float) -> None:
+    ladder = Ladder.over(min(low, high), max(low, high), 10, margin=True)
+    assert ladder.low < ladder.high
+    assert ladder.tick > 0
+    assert ladder.half(high) <= ladder.half(low)
+    assert len(ladder.ticks()) in range(1, 9)
+
+
 def test_a_ladder_has_its_bounds_at_its_ends_and_its_margins_free() -> None:
     ladder = Ladder.over(90.0, 110.0, 10, margin=True)
     assert (ladder.half(110.0), ladder.half(90.0)) == (2, 17)
