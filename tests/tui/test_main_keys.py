@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.screen import Screen
 
 from tests.support.stage import Stage, perform, select, table_of
@@ -40,6 +41,18 @@ def test_a_number_chooses_its_panel_and_again_gives_it_all_the_room(size: tuple[
             assert stage.app.focused is deck.panels[number].body
 
     perform(scene, size=size)
+
+
+def test_keys_that_come_in_one_breath_reach_the_panel_that_the_first_of_them_chose() -> None:
+    async def scene(stage: Stage) -> None:
+        stayed = table_of(stage, 1).selected
+        for key in ("2", "j", "j"):
+            stage.app.post_message(Key(key, key))
+        traders = table_of(stage, 2).table
+        await stage.until(lambda: traders.rows and traders.cursor_key == traders.rows[2].key)
+        assert table_of(stage, 1).selected == stayed
+
+    perform(scene)
 
 
 def test_tab_goes_round_the_panels_both_ways() -> None:

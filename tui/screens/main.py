@@ -240,7 +240,7 @@ class MainScreen(Screen[None]):
 
     def _focus_chosen(self) -> None:
         if self.deck.view.arrangement is not Arrangement.NONE:
-            self.deck.chosen.body.focus()
+            self.set_focus(self.deck.chosen.body)  # at once: the next key is for it
 
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - the app knows the size
         if self.is_mounted:
