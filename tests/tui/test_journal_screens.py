@@ -220,6 +220,11 @@ def test_alerts_are_listed_active_then_seen_then_resolved() -> None:
         assert "1 active  1 seen  1 resolved" in text
         assert text.index("it is bad 2") < text.index("it is bad 3") < text.index("it is bad 1")
         assert "ada" in text
+        listed = app.screen
+        assert isinstance(listed, AlertListScreen)
+        moment = listed.moment()
+        assert moment is not None
+        assert moment.at == NOW + timedelta(seconds=2), "the one under the cursor"
         await press(app, pilot, "enter")
         assert is_on(app, AlertScreen)
 

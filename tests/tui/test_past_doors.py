@@ -1,19 +1,27 @@
-"""The ways into the past: from the errors of one kind, from a story, from the metrics."""
+"""The ways into the past: from errors, alerts, stories, the metrics, and from the dashboard itself."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.screen import Screen
 
 from engine.clock import ManualClock
 from engine.core.board import MinutePoint
+from tests.support.boards import some_alerts
 from tests.support.builders import NOW
 from tests.support.screen_bridge import RecordingBridge
+from tests.support.stage import Stage, perform
 from tests.tui.test_past import Scene, over_the_live_one
 from tui.screens.error_kinds import OneKindScreen
+from tui.screens.main import MainScreen
 from tui.screens.metrics import MetricsScreen
 from tui.screens.past import PastScreen
 from tui.screens.story import StoryScreen
+from tui.screens.trail import TrailScreen
 
 MINUTE = timedelta(minutes=1)
 
@@ -39,6 +47,40 @@ def test_a_story_leads_to_the_last_thing_that_befell_its_signal(tmp_path: Path) 
         await stage.until(lambda: isinstance(stage.app.screen, PastScreen) and "12:20:00Z" in stage.top)
 
     over_the_live_one(tmp_path / "x.db", scene)
+
+
+def test_on_the_dashboard_the_row_of_an_error_leads_to_its_moment_and_any_other_panel_to_the_newest(
+    tmp_path: Path,
+) -> None:
+    async def scene(stage: Scene) -> None:
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main)
+        await stage.press("T")
+        await stage.until(lambda: isinstance(stage.app.screen, PastScreen) and "12:30:00Z" in stage.top)
+        await stage.press("escape", "1", "T")
+        await stage.until(lambda: isinstance(stage.app.screen, PastScreen) and "12:50:00Z" in stage.top)
+
+    over_the_live_one(tmp_path / "x.db", scene)
+
+
+@pytest.mark.parametrize("keys", [("3",), ("3", "enter")], ids=["its row", "its screen"])
+def test_an_alert_leads_to_when_it_was_raised(keys: tuple[str, ...]) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press(*keys)
+        await stage.until(lambda: moment_on(stage.app.screen) == some_alerts()[0].raised_at)
+        assert stage.app.screen.check_action("rewind", ())
+
+    perform(scene, size=(120, 40))
+
+
+def moment_on(screen: Screen[Any]) -> datetime | None:
+    """Return the time that `T` would lead to from here."""
+    if isinstance(screen, MainScreen):
+        panel = screen.deck.chosen
+        return panel.moment(panel.scene).at if panel.scene else None
+    assert isinstance(screen, TrailScreen)
+    moment = screen.moment()
+    return moment.at if moment else None
 
 
 def the_metrics(*points: MinutePoint) -> MetricsScreen:

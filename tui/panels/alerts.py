@@ -10,7 +10,7 @@ from textual.content import Content
 from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
 from tui.formatting import ago, alert_sign, foreign
-from tui.messages import Kind, Wish, Wished
+from tui.messages import Kind, Rewound, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
@@ -56,6 +56,10 @@ class AlertsPanel(TablePanel):
 
     def entries(self, scene: Scene) -> list[Entry]:
         return [alert_entry(alert, scene) for alert in scene.board.alerts]
+
+    def moment(self, scene: Scene) -> Rewound:
+        alert = self.alert()
+        return Rewound(at=alert.raised_at) if alert else super().moment(scene)
 
     def counts(self, scene: Scene) -> Content:
         head = scene.board.headline

@@ -26,7 +26,7 @@ from engine.registry import Registry
 from tui.filters import Filter
 from tui.formatting import foreign
 from tui.memory import memory_of
-from tui.messages import Chosen, Kind, Opened, Stirred
+from tui.messages import Chosen, Kind, Opened, Rewound, Stirred
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column, timed
 from tui.widgets.live_table import LiveTable, Row
@@ -109,6 +109,10 @@ class Panel(Vertical):
     @abstractmethod
     def draw(self, scene: Scene) -> None:
         """Bring the body up to date."""
+
+    def moment(self, scene: Scene) -> Rewound:
+        """Return the moment to go back to from here: of the row under the cursor if it is one, else what is now."""
+        return Rewound(at=scene.now)
 
     @property
     def body(self) -> Widget:

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from engine.core.events import Event, Level
 from tui.formatting import clock_time, foreign, level_cell
-from tui.messages import Kind
+from tui.messages import Kind, Rewound
 from tui.panels.base import PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
 from tui.widgets.columns import Column
@@ -57,6 +57,9 @@ class ErrorsPanel(TablePanel):
         before = self._known  # the journal only grows: what was written of an entry stays
         self._known = {(e.seq, e.text): before.get((e.seq, e.text)) or error_entry(e) for e in scene.board.errors}
         return list(self._known.values())
+
+    def moment(self, scene: Scene) -> Rewound:
+        return Rewound(seq=int(self.selected)) if self.selected else super().moment(scene)
 
     def counts(self, scene: Scene) -> Content:
         per_minute = scene.board.headline.errors_per_min

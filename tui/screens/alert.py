@@ -12,6 +12,7 @@ from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
 from tui.bridge import Bridge
 from tui.dossiers import alert_sections
+from tui.messages import Rewound
 from tui.screens.detail import DetailScreen
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
@@ -31,6 +32,7 @@ class AlertScreen(DetailScreen):
         Binding("y", "copy_text", "Copy text", id="alert.copy"),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"acknowledge", "snooze"})
+    tells_a_moment: ClassVar[bool] = True
 
     def __init__(self, bridge: Bridge, alert: Alert, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock)
@@ -46,6 +48,9 @@ class AlertScreen(DetailScreen):
 
     def tell(self, now: datetime) -> tuple[Section, ...]:
         return alert_sections(self.alert, now)
+
+    def moment(self) -> Rewound:
+        return Rewound(at=self.alert.raised_at)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         allowed = super().check_action(action, parameters)

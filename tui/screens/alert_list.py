@@ -69,6 +69,7 @@ class AlertListScreen(MarkingScreen):
         Column("by", "seen by", 12, rank=1),
     )
     follows = False
+    tells_a_moment = True
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.clock import Clock
-from engine.core.events import Event
+from engine.core.events import Alert, Event
 from tui.bridge import Bridge
 from tui.filters import Filter
 from tui.formatting import foreign
@@ -198,9 +198,11 @@ class ListScreen(TrailScreen):
             self.copy(json.dumps(plain(thing), ensure_ascii=False, indent=2), "The row as JSON")
 
     def moment(self) -> Rewound | None:
-        """Return the journal entry that the cursor is on, if these are such."""
-        event = self.thing(self.table.cursor_key) if self.is_mounted and self.table.cursor_key is not None else None
-        return Rewound(seq=event.seq) if isinstance(event, Event) else None
+        """Return the moment of the row that the cursor is on: a journal entry, or when an alert was raised."""
+        thing = self.thing(self.table.cursor_key) if self.is_mounted and self.table.cursor_key is not None else None
+        if isinstance(thing, Alert):
+            return Rewound(at=thing.raised_at)
+        return Rewound(seq=thing.seq) if isinstance(thing, Event) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "export" and self.app.is_web:

@@ -91,6 +91,7 @@ class MainScreen(Screen[None]):
         Binding(
             "C", "times", "Ages or clock", show=False, id="view.times", group=VIEW, tooltip="How long ago, or when"
         ),
+        Binding("T", "rewind", "Then", show=False, id="view.then", group=VIEW, tooltip="The dashboard as it was"),
         Binding("P", "pause_all", "Pause all", id="all.pause", group=ALL),
         Binding("U", "resume_all", "Resume all", show=False, id="all.resume", group=ALL),
         Binding("K", "halt", "Halt", id="all.halt", group=ALL, tooltip="The kill switch"),
@@ -294,6 +295,12 @@ class MainScreen(Screen[None]):
         memory.note(has_clock_times=not memory.habits.has_clock_times)
         self._drawn_at = None
         self._draw()
+
+    def action_rewind(self) -> None:
+        """Show the dashboard as it was: at the row under the cursor if that is a moment, else from now on back."""
+        panel = self.deck.chosen
+        if panel.scene is not None:
+            self.post_message(panel.moment(panel.scene))
 
     def action_pace(self, way: int) -> None:
         """Draw more often (1) or less often (-1), and say how often that is."""
