@@ -102,9 +102,14 @@ def error_sections(event: Event) -> tuple[Section, ...]:
         Section("lead", Cell(word, f"bold ${loud}"), lead, said(event.trader or "", 64), tone=f"${loud}"),
         Section("facts", Cell("Facts", "bold"), facts, paired=True),
     ]
-    if event.detail:
-        rows = tuple(row(key.replace("_", " "), _value(value)) for key, value in sorted(event.detail.items()))
-        sections.append(Section("detail", Cell("Detail", "bold"), rows))
+    detail = dict(event.detail)
+    became = detail.pop("signal", None)
+    if isinstance(became, Mapping):
+        sections.append(Section("became", Cell("What became of the signal", "bold"), _told(became)))
+    elif became is not None:
+        detail["signal"] = became
+    if detail:
+        sections.append(Section("detail", Cell("Detail", "bold"), _told(detail)))
     return tuple(sections)
 
 
@@ -214,6 +219,10 @@ def _until(then: datetime | None, now: datetime) -> str:
     if then is None or then <= now:
         return NOTHING
     return f"until {clock_time(then)} ({duration((then - now).total_seconds())} more)"
+
+
+def _told(detail: Mapping[str, object]) -> tuple[Row, ...]:
+    return tuple(row(key.replace("_", " "), _value(value)) for key, value in sorted(detail.items()))
 
 
 def _value(value: object) -> str:

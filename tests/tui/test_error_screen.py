@@ -59,6 +59,15 @@ def test_an_unknown_outcome_is_never_said_to_be_retried() -> None:
         assert next_step(an_error(code=code)).startswith("nothing: ")
 
 
+def test_what_became_of_the_signal_is_told_apart_from_the_rest() -> None:
+    became = {"state": "waiting", "code": "funds", "reason": "the account lacks 12 USDT"}
+    told = {section.key: section.plain for section in error_sections(an_error(detail={"error": "x", "signal": became}))}
+    assert "the account lacks 12 USDT" in told["became"]
+    assert "{" not in told["became"]
+    assert "funds" not in told["detail"]
+    assert "odd" in error_sections(an_error(detail={"signal": "odd"}))[-1].plain, "a word of another shape is kept"
+
+
 def test_every_field_of_an_error_is_told() -> None:
     text = "\n".join(section.plain for section in error_sections(an_error()))
     for field in (
