@@ -29,7 +29,7 @@ class AlertScreen(DetailScreen):
         Binding("enter", "open_subject", "What it is about", id="alert.open"),
         Binding("a", "acknowledge", "Acknowledge", id="alert.acknowledge"),
         Binding("z", "snooze", "Snooze 15 min", id="alert.snooze"),
-        Binding("y", "copy_text", "Copy text", id="alert.copy"),
+        Binding("y", "copy_text", "Copy", id="alert.copy", tooltip="Its text"),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"acknowledge", "snooze"})
     tells_a_moment: ClassVar[bool] = True
