@@ -1,11 +1,11 @@
-# make run   the dashboard        make test   lint, types, import contracts, all tests
+# make run   the dashboard        make test   lint, types, import contracts, all tests        make hunt   new examples
 # Each makes its own virtual environment; only Python 3.11 or newer and make are needed.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint types imports tests bench clean
+.PHONY: run test lint types imports tests hunt bench clean
 .DEFAULT_GOAL := run
 
 $(BIN)/.product: pyproject.toml
@@ -31,8 +31,14 @@ types: $(BIN)/.developer
 imports: $(BIN)/.developer
 	$(BIN)/lint-imports
 
+# Those that mostly wait go last and many at a time: beside busy ones they would miss their deadlines.
 tests: $(BIN)/.developer
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not waits"
+	$(BIN)/python -m pytest -n 6 --dist worksteal -m waits
+
+# Looks for what nobody thought of: the laws with new examples, and many of them.
+hunt: $(BIN)/.developer
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not waits" --hypothesis-profile=hunt
 
 test: lint types imports tests
 

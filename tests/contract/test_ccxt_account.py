@@ -24,6 +24,8 @@ from tests.support.venue.control import Control
 from tests.support.venue.server import a_venue
 from tests.support.venue.table import VENUES
 
+pytestmark = pytest.mark.waits
+
 Story = Callable[[Control, CcxtAccount], Awaitable[None]]
 FENCED = ("binance", "kraken")
 

@@ -17,6 +17,8 @@ from tests.support.venue.control import Control
 from tests.support.venue.server import a_venue
 from tests.support.venue.table import ROWS, VENUES, Row
 
+pytestmark = pytest.mark.waits
+
 # These ask for quiet: everything else on the key would wait for them.
 QUIETING = ("429", "418", "rate limit", "banned")
 

@@ -24,6 +24,8 @@ from tests.support.price_feeds import (
 from tests.support.venue.control import Control
 from tests.support.venue.server import a_venue
 
+pytestmark = pytest.mark.waits
+
 LIVE, STALE, DEAD, GARBAGE = FeedState.LIVE, FeedState.STALE, FeedState.DEAD, FeedState.GARBAGE
 NAMES = tuple(SYMBOLS)
 

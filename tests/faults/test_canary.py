@@ -43,6 +43,8 @@ from tui import crash
 from tui.app import Dress, SignalDeckApp
 from tui.cli import to_the_end
 
+pytestmark = pytest.mark.waits
+
 KRAKEN_SECRET = base64.b64encode(b"canary of kraken, which is hashed with as bytes>?>?").decode()
 CANARIES: Mapping[str, str] = {
     "B_KEY": "canaryBinanceKeyVmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A",

@@ -19,6 +19,8 @@ from engine.places import socket_path
 from tests.bench.latency import CONFIG
 from tests.bench.terminal import Terminal
 
+pytestmark = pytest.mark.waits
+
 WAIT_S: Final = 45.0
 TTL_S: Final = 6.0
 ONE_TRADER: Final = CONFIG.split("[[traders]]")[0].replace("signal_ttl_s = 60.0", f"signal_ttl_s = {TTL_S}")

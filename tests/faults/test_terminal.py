@@ -15,6 +15,8 @@ import pytest
 from tests.bench.latency import CONFIG, hand_in, latencies
 from tests.bench.terminal import Terminal
 
+pytestmark = pytest.mark.waits
+
 RESTORED = b"\x1b[?1049l"
 
 

@@ -25,6 +25,8 @@ from tests.support.venue.server import a_venue
 from tests.support.venue.table import VENUES
 from tests.support.venue.urls import ccxt_table, credentials
 
+pytestmark = pytest.mark.waits
+
 QUICK: Final = {"time_every_s": 0.4, "private_every_s": 2.0, "dwell_s": 0.2, "up_after": 1}
 SPARE: Final = "spare"
 

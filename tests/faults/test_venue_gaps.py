@@ -12,6 +12,8 @@ from tests.faults.test_venue_engine import an_engine, control, orders_of, real, 
 from tests.support.decks import a_trader
 from tests.support.venue.control import Control
 
+pytestmark = pytest.mark.waits
+
 __all__ = ["control"]  # the fixture: a venue of each kind in turn
 
 BELOW = "49000"  # under the market of 50,000, so it rests in the book; near enough for the price band

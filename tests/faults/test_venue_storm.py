@@ -9,6 +9,8 @@ import pytest
 from tests.faults.venue_storm import Strength, a_storm
 from tests.support.venue.table import VENUES
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_killed_in_a_storm_no_signal_is_lost_and_no_order_doubled_at_a_real_venues_protocol(

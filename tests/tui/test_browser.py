@@ -19,6 +19,8 @@ from tests.support.visitors import Served, a_server, a_visitor, is_running, toge
 from tests.tui.test_cli_running import an_engine
 from tui.browser import CELLS_MAX, CELLS_MIN, fitting
 
+pytestmark = pytest.mark.waits
+
 ELSEWHERE = "http://evil.example"
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.command_line import Shell, a_shell
 
+pytestmark = pytest.mark.waits
+
 LATE_S = 60.0
 
 
