@@ -22,6 +22,7 @@ from engine.store.sqlite import SqliteReader
 from engine.wiring import EngineThread, Plan
 from tui.app import Dress, EngineInside, SignalDeckApp
 from tui.bridge import Operator, OtherLoop, StoreBridge
+from tui.past_opening import past_of
 from tui.themes import DEFAULT
 
 AFTER_S: Final = 130.0
@@ -41,6 +42,10 @@ WAYS: Final = {
     "signals": ("f6", "asterisk", "X"),
     "audit": ("f7",),
     "market": ("f8", "j"),
+    "inspector": ("1", "j", "6"),
+    "past": ("T", "less_than_sign"),
+    "halt": ("K",),
+    "palette": ("ctrl+p",),
     "help": ("question_mark",),
 }
 
@@ -79,6 +84,7 @@ async def _draw(engine: EngineThread, db: Path, dress: tuple[str, Size], keys: S
     service = OtherLoop(engine.service, engine.loop, SystemClock())
     bridge = StoreBridge(reader, Operator("operator"), service=service)
     app = SignalDeckApp(bridge, Dress(dress[0], None, None), engine=EngineInside(is_there=True, trouble=lambda: ""))
+    app.past = lambda: past_of(db)
     async with app.run_test(size=(dress[1].width, dress[1].height)) as pilot:
         await pilot.pause(1.5)
         for key in keys:
