@@ -158,7 +158,7 @@ def _patience(settings: AlertSettings) -> dict[str, Patience]:
     return {name: Patience(keeps[spec.waits.keep], spec.waits.forgive_s) for name, spec in RULES.items()}
 
 
-@rule(Severity.CRITICAL, "look at the errors (panel 5), then at the traders they name", Waits(keep=Keep.RATE))
+@rule(Severity.CRITICAL, "look at the error log, then at the traders that it names", Waits(keep=Keep.RATE))
 def success_rate_low(
     facts: AlertFacts,
     raised: frozenset[str],

@@ -324,7 +324,8 @@ def _look_at(state: AttemptState, now: datetime) -> datetime | None:
 def _sentence(name: str, n: int, state: AttemptState, report: OrderReport | None, error: ExecutionError | None) -> str:
     if error is not None:
         alone = "; no other trader is used before it is proven" if state is AttemptState.UNKNOWN else ""
-        return f"attempt {n} by {name}: {_WORDS[state]}: {error}{alone}"
+        said = error.error if isinstance(error, ExchangeError) and error.exchange == name else error  # named already
+        return f"attempt {n} by {name}: {_WORDS[state]}: {said}{alone}"
     assert report is not None, "no error means an answer"
     price = f" at {report.average_price}" if report.average_price is not None else ""
     return f"attempt {n} by {name}: {state} as {report.venue_order_id}, filled {report.filled_quantity} of {report.quantity}{price}"

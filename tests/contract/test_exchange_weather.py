@@ -41,14 +41,15 @@ def test_latency_is_about_its_median_and_never_the_same() -> None:
     on_virtual_time(story())
 
 
-def test_a_refusal_leaves_no_order() -> None:
+@pytest.mark.parametrize("kind", RefusalKind)
+def test_a_refusal_leaves_no_order_and_says_why_in_words(kind: RefusalKind) -> None:
     async def story() -> None:
-        kinds = (RefusalKind.FUNDS,)
-        async with a_stand(weather=WeatherSettings(refusal_rate=1.0, refusals=kinds)) as stand:
+        async with a_stand(weather=WeatherSettings(refusal_rate=1.0, refusals=(kind,))) as stand:
             request = an_order()
             with pytest.raises(Refused) as refused:
                 await stand.exchange.place(request)
-            assert refused.value.kind is RefusalKind.FUNDS
+            assert refused.value.kind is kind
+            assert len(refused.value.error.split()) > 2
             assert not await is_known(stand, request.client_order_id)
 
     on_virtual_time(story())

@@ -290,6 +290,18 @@ def test_a_refusal_by_one_venue_lets_another_try_and_a_refusal_of_the_order_does
     live(play())
 
 
+def test_what_is_said_of_an_attempt_names_its_trader_once_and_the_venues_reason_in_words(db: Path) -> None:
+    async def play() -> None:
+        settings = settings_of(a_trader("north", weather={"refusal_rate": 1.0, "refusals": ["clock"]}))
+        async with a_running(db, settings) as running:
+            taken = await running.hand_in()
+            story = await running.until_attempt(taken.signal_id, AttemptState.REJECTED)
+            said = [event.text for event in story.events if event.text.startswith("attempt 1 by north")]
+            assert "attempt 1 by north: refused: the request's time is too far from the venue's" in said
+
+    live(play())
+
+
 def test_orders_in_flight_at_a_stop_are_awaited(db: Path) -> None:
     async def play() -> None:
         settings = settings_of(a_trader(weather={"latency_s": 2.0}))

@@ -28,6 +28,18 @@ T = TypeVar("T")
 
 _TRANSIENT: Final = (StoreBusy, StoreFull)
 _ASK_AGAIN_S: Final = 1.0
+# What a venue says when it refuses for one of these reasons.
+_REFUSALS: Final = {
+    RefusalKind.FUNDS: "not enough money for this order",
+    RefusalKind.SYMBOL: "the symbol is closed for trading",
+    RefusalKind.SIZE: "the quantity does not fit the market's steps",
+    RefusalKind.AUTH: "the key lacks the right to trade",
+    RefusalKind.RATE: "too many calls",
+    RefusalKind.MAINTENANCE: "the venue is closed for maintenance",
+    RefusalKind.CLOCK: "the request's time is too far from the venue's",
+    RefusalKind.DEADLINE: "the request came after its deadline",
+    RefusalKind.OTHER: "the venue does not take this order",
+}
 
 
 @dataclass(slots=True)
@@ -158,7 +170,7 @@ class PaperExchange:
         if passage.lost_before:
             raise Doubtful(self.name, "connection reset while sending")
         if passage.refusal is not None:
-            raise Refused(self.name, f"refused: {passage.refusal}", passage.refusal)
+            raise Refused(self.name, _REFUSALS[passage.refusal], passage.refusal)
         report = await self._at_the_venue(deal)
         await self._travel(passage)
         if passage.lost_after:
