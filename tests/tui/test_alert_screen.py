@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -168,10 +169,12 @@ def test_the_alert_is_shown_as_it_is_by_now() -> None:
     play(a_screen(an_alert(), bridge), script)
 
 
-def test_its_text_is_sent_to_the_clipboard() -> None:
+def test_its_text_and_all_of_it_as_json_are_sent_to_the_clipboard() -> None:
     async def script(app: Showing, pilot: Pilot[None]) -> None:
         await press(app, pilot, "y")
         assert app.clipboard == an_alert().text
+        await press(app, pilot, "Y")
+        assert json.loads(app.clipboard)["rule"] == an_alert().rule
 
     play(a_screen(an_alert()), script)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -178,10 +179,12 @@ def test_in_the_past_it_says_what_is_not_kept(clock: Clock, is_said: bool) -> No
     play(TraderScreen(bridge, "trader_momentum", clock=clock), script)
 
 
-def test_its_name_is_sent_to_the_clipboard() -> None:
+def test_its_name_and_all_of_it_as_json_are_sent_to_the_clipboard() -> None:
     async def script(app: Showing, pilot: Pilot[None]) -> None:
         await press(app, pilot, "y")
         assert app.clipboard == NAME
+        await press(app, pilot, "Y")
+        assert json.loads(app.clipboard)["name"] == NAME
 
     use(RecordingBridge(board=a_board(traders=(a_trader(),))), script)
 

@@ -16,7 +16,7 @@ from tui.messages import Rewound
 from tui.screens.detail import DetailScreen
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
-from tui.screens.trail import Errand
+from tui.screens.trail import COPY, Errand
 from tui.sections import Section
 
 SNOOZE_S: Final = 900
@@ -26,10 +26,11 @@ class AlertScreen(DetailScreen):
     """Tells one alert as the board has it by now; one that the board no longer holds stays as it was last seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open_subject", "What it is about", id="alert.open"),
+        Binding("enter", "open_subject", "Subject", id="alert.open", tooltip="What it is about"),
         Binding("a", "acknowledge", "Acknowledge", id="alert.acknowledge"),
-        Binding("z", "snooze", "Snooze 15 min", id="alert.snooze"),
-        Binding("y", "copy_text", "Copy", id="alert.copy", tooltip="Its text"),
+        Binding("z", "snooze", "Snooze", id="alert.snooze", tooltip="Quiet for a quarter hour"),
+        Binding("y", "copy_text", "Copy text", id="alert.copy", group=COPY),
+        Binding("Y", "copy_json", "Copy JSON", id="alert.copy_json", group=COPY),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"acknowledge", "snooze"})
     tells_a_moment: ClassVar[bool] = True
@@ -77,6 +78,9 @@ class AlertScreen(DetailScreen):
 
     def action_copy_text(self) -> None:
         self.copy(self.alert.text, "The alert's text")
+
+    def action_copy_json(self) -> None:
+        self.copy_as_json(self.alert, "The alert")
 
     @property
     def _trader(self) -> str:

@@ -65,7 +65,7 @@ class AlertListScreen(MarkingScreen):
         Column("lasted", "for", 6, align="right", rank=1),
         Column("times", "", 4, align="right", rank=3),
         Column("rule", "rule", 18, rank=2),
-        Column("text", "what", 34, grows=True),
+        Column("text", "what", 44, grows=True),
         Column("by", "seen by", 12, rank=1),
     )
     follows = False

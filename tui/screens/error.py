@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import ClassVar
 
@@ -17,8 +16,8 @@ from tui.messages import Rewound
 from tui.screens.detail import DetailScreen
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
+from tui.screens.trail import COPY
 from tui.sections import Section
-from tui.stories import plain
 
 
 class ErrorScreen(DetailScreen):
@@ -27,8 +26,8 @@ class ErrorScreen(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open_story", "Its signal", id="error.story"),
         Binding("o", "open_trader", "Trader", id="error.trader"),
-        Binding("y", "copy_text", "Copy text", id="error.copy_text"),
-        Binding("Y", "copy_json", "Copy JSON", id="error.copy_json"),
+        Binding("y", "copy_text", "Copy text", id="error.copy_text", group=COPY),
+        Binding("Y", "copy_json", "Copy JSON", id="error.copy_json", group=COPY),
     ]
 
     tells_a_moment: ClassVar[bool] = True
@@ -64,4 +63,4 @@ class ErrorScreen(DetailScreen):
         self.copy(self.event.text, "The error's text")
 
     def action_copy_json(self) -> None:
-        self.copy(json.dumps(plain(self.event), ensure_ascii=False, indent=2), "The error as JSON")
+        self.copy_as_json(self.event, "The error")

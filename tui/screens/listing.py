@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -195,7 +194,7 @@ class ListScreen(TrailScreen):
     def action_copy_json(self) -> None:
         key = self.table.cursor_key
         if key is not None and (thing := self.thing(key)) is not None:
-            self.copy(json.dumps(plain(thing), ensure_ascii=False, indent=2), "The row as JSON")
+            self.copy_as_json(thing, "The row")
 
     def moment(self) -> Rewound | None:
         """Return the moment of the row that the cursor is on: a journal entry, or when an alert was raised."""

@@ -19,7 +19,7 @@ from tui.messages import Rewound
 from tui.screens.confirm import AskText, Confirm, Question
 from tui.screens.detail import DetailScreen
 from tui.screens.trader import TraderScreen
-from tui.screens.trail import Errand
+from tui.screens.trail import COPY, Errand
 from tui.sections import Section, empty
 from tui.stories import sections, story_json
 from tui.widgets.cells import Cell
@@ -37,8 +37,8 @@ class StoryScreen(DetailScreen):
         Binding("B", "declare_absent", "No order", id="story.absent"),
         Binding("o", "open_trader", "Trader", id="story.trader"),
         Binding("m", "market", "Market", id="story.market", tooltip="The candles of its symbol"),
-        Binding("y", "copy_id", "Copy id", id="story.copy_id"),
-        Binding("Y", "copy_json", "Copy JSON", id="story.copy_json"),
+        Binding("y", "copy_id", "Copy id", id="story.copy_id", group=COPY),
+        Binding("Y", "copy_json", "Copy JSON", id="story.copy_json", group=COPY),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"retry", "cancel", "name_order", "declare_absent"})
 

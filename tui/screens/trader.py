@@ -15,7 +15,7 @@ from tui.bridge import Bridge
 from tui.dossiers import trader_sections
 from tui.past import PastClock
 from tui.screens.detail import DetailScreen
-from tui.screens.trail import Errand
+from tui.screens.trail import COPY, Errand
 from tui.sections import Section, empty
 from tui.widgets.cells import Cell
 
@@ -29,7 +29,8 @@ class TraderScreen(DetailScreen):
         Binding("p", "pause", "Pause", id="trader.pause"),
         Binding("b", "drain", "Drain", id="trader.drain"),
         Binding("r", "resume", "Resume", id="trader.resume"),
-        Binding("y", "copy_name", "Copy name", id="trader.copy"),
+        Binding("y", "copy_name", "Copy name", id="trader.copy", group=COPY),
+        Binding("Y", "copy_json", "Copy JSON", id="trader.copy_json", group=COPY),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"pause", "drain", "resume"})
 
@@ -64,7 +65,7 @@ class TraderScreen(DetailScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         allowed = super().check_action(action, parameters)
-        return None if allowed and action in self.WISHING and self.trader is None else allowed
+        return None if allowed and action in {*self.WISHING, "copy_json"} and self.trader is None else allowed
 
     def action_pause(self) -> None:
         self.post(Errand(CommandKind.PAUSE, self.trader_name, "pausing"))
@@ -77,3 +78,7 @@ class TraderScreen(DetailScreen):
 
     def action_copy_name(self) -> None:
         self.copy(self.trader_name, "The trader's name")
+
+    def action_copy_json(self) -> None:
+        if self.trader is not None:
+            self.copy_as_json(self.trader, "The trader")

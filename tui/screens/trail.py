@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,9 +28,11 @@ from tui.formatting import MODE_STYLES, age, market_now
 from tui.messages import BoardRead, Rewound
 from tui.past import past_cells
 from tui.sections import said
+from tui.stories import plain
 from tui.widgets.cells import Cell, content
 
 CLIPBOARD_BYTES_MAX: Final = 74_000  # what terminals take in one sequence
+COPY: Final = Binding.Group("Copy")
 STEP: Final = " › "  # noqa: RUF001 - an angle that points onward is meant
 SILENT_AFTER_S: Final = 5.0  # an engine that has not beaten for longer is said to be silent
 
@@ -178,6 +181,10 @@ class TrailScreen(Screen[None]):
             return
         self.app.copy_to_clipboard(text)
         self.toast(f"{what} sent to clipboard")
+
+    def copy_as_json(self, thing: object, what: str) -> None:
+        """Send a record as JSON, see `copy`."""
+        self.copy(json.dumps(plain(thing), ensure_ascii=False, indent=2), f"{what} as JSON")
 
     def toast(self, text: str, severity: SeverityLevel = "information") -> None:
         """Show a passing message. The text is foreign: it is cleaned, and never markup."""
