@@ -192,6 +192,8 @@ class Totals:
     signals_by_state: Mapping[str, int] = field(default_factory=dict)
     signals_by_reason: Mapping[str, int] = field(default_factory=dict)  # "state/code" of ended and waiting ones
     attempts_by_state: Mapping[str, int] = field(default_factory=dict)
+    attempts_by_trader: Mapping[str, int] = field(default_factory=dict)
+    successes_by_trader: Mapping[str, int] = field(default_factory=dict)
     received: int = 0
     repeated: int = 0
     attempts: int = 0

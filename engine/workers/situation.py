@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from engine.clock import Clock
-from engine.core.board import EngineFacts, EngineState
+from engine.core.board import EngineFacts, EngineState, Totals
 from engine.core.events import Desired, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.portfolio import EngineSwitches, Holdings
@@ -134,7 +134,7 @@ class Situation:
             switches=self.switches,
             limits=parts.limits,
             holdings=await store.holdings(now),
-            traders=tuple(self.trader_states().values()),
+            traders=tuple(_with_counts(state, totals) for state in self.trader_states().values()),
             traders_ready=frozenset(name for name, desk in parts.desks.items() if desk.ready),
             unknown=sum(a.state is AttemptState.UNKNOWN for a in live),
             reviews=sum(a.state is AttemptState.REVIEW for a in live),
@@ -205,3 +205,9 @@ class Situation:
     def _disk_ok(self) -> bool:
         health = self.keeper.store_health if self.keeper else None
         return health is None or health.disk_free_bytes >= DISK_STOP_BYTES
+
+
+def _with_counts(state: TraderState, totals: Totals) -> TraderState:
+    """Return the state with the trader's attempts, which only the store counts."""
+    attempts, successes = (by.get(state.name, 0) for by in (totals.attempts_by_trader, totals.successes_by_trader))
+    return replace(state, attempts=attempts, successes=successes)

@@ -66,6 +66,18 @@ def test_after_proof_it_is_told_that_another_trader_is_a_fallback_and_what_the_p
     live(play())
 
 
+def test_a_traders_attempts_are_counted_in_the_diagnosis_as_on_the_dashboard(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north", weather=LOSES_REQUESTS), a_trader("south"))) as running:
+            taken = await running.hand_in(trader="north")
+            await running.until(taken.signal_id, SignalState.DONE)
+            checks = await checks_of(running)
+            assert checks["trader north"].endswith("0 of 1 attempts succeeded")
+            assert checks["trader south"].endswith("1 of 1 attempts succeeded")
+
+    live(play())
+
+
 def test_each_account_is_audited_soon_and_what_is_known_of_it_reaches_the_store(db: Path) -> None:
     async def play() -> None:
         async with a_running(db, settings_of(a_trader("north", shorting=False))) as running:

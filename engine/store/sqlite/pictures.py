@@ -94,6 +94,8 @@ def totals(connection: sqlite3.Connection) -> Totals:
         signals_by_state=by_state,
         signals_by_reason=sums.get("signal_reason", {}),
         attempts_by_state=sums.get("attempt_state", {}),
+        attempts_by_trader=sums.get("trader_attempts", {}),
+        successes_by_trader=sums.get("trader_successes", {}),
         received=counts.get("received", 0),
         repeated=counts.get("repeated", 0),
         attempts=counts.get("attempts", 0),
