@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Final
 
 from textual.content import Content
 
-from engine.core.text import clean
-from tui.formatting import decimal, duration
+from engine.core.text import clean, figure
+from tui.formatting import NOTHING, duration
 from tui.widgets.cells import Cell, content
 
 LABEL_WIDTH_MAX: Final = 34
@@ -19,7 +19,6 @@ PAIRED_WIDTH_MIN: Final = 68  # below that two columns of facts would each be to
 COLUMN_GAP: Final = 2
 SENTENCE_LENGTH_MAX: Final = 2_000
 
-_TEN_DIGITS: Final = Context(prec=10)
 
 Line = tuple[Cell, ...]
 
@@ -81,8 +80,8 @@ def offset(at: datetime, start: datetime) -> str:
 
 
 def price(value: Decimal | None) -> str:
-    """Return a price as read. Averages can have any number of digits: 10 of them tell enough."""
-    return decimal(None if value is None else _TEN_DIGITS.plus(value))
+    """Return a price as read, see `figure`; a dash for none."""
+    return NOTHING if value is None or not value.is_finite() else figure(value)
 
 
 def mappings(value: object) -> list[Mapping[str, object]]:

@@ -1,10 +1,13 @@
-"""Foreign text is hostile: one function makes it safe to store, log and draw."""
+"""Text for people: foreign text is made safe to store, log and draw, and a figure is cut to what tells enough."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from decimal import Context, Decimal
 from typing import Final
+
+FIGURE_DIGITS: Final = 10  # an average of fills can have any number of them
 
 # Escape sequences go first and whole: CSI, OSC (to BEL or ST), and two-byte escapes.
 _ESCAPES: Final = re.compile(
@@ -31,3 +34,12 @@ def clean(text: str, length_max: int = 500) -> str:
     if len(folded) > length_max or is_cut:
         return folded[: length_max - 1] + "…"
     return folded
+
+
+def figure(value: Decimal) -> str:
+    """Return a price or an amount as read: plain digits, no exponent, no trailing zeros, at most FIGURE_DIGITS of them.
+
+    No digit before the point is lost.
+    """
+    text = f"{Context(prec=max(FIGURE_DIGITS, value.adjusted() + 1)).plus(value):f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) if value else "0"

@@ -20,6 +20,7 @@ from engine.core.order import Attempt, Latency, OrderReport
 from engine.core.reconcile import End, after_attempt, step_for_answer
 from engine.core.rest import rest_of
 from engine.core.sizing import Funds
+from engine.core.text import figure
 from engine.core.values import Balance, SymbolRules
 from engine.exchanges.base import PriceTaker
 from engine.exchanges.guarded import Guarded
@@ -327,7 +328,7 @@ def _sentence(name: str, n: int, state: AttemptState, report: OrderReport | None
         said = error.error if isinstance(error, ExchangeError) and error.exchange == name else error  # named already
         return f"attempt {n} by {name}: {_WORDS[state]}: {said}{alone}"
     assert report is not None, "no error means an answer"
-    price = f" at {report.average_price}" if report.average_price is not None else ""
+    price = f" at {figure(report.average_price)}" if report.average_price is not None else ""
     return f"attempt {n} by {name}: {state} as {report.venue_order_id}, filled {report.filled_quantity} of {report.quantity}{price}"
 
 

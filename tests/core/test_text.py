@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.text import clean
+from engine.core.text import clean, figure
 
 HOSTILE = ["\x1b", "\x9b", "\x00", "\x07", "\x7f", "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\ue000"]
 hostile = st.text(st.sampled_from([*HOSTILE, "a", "[", "]", "m", "3", ";", "\n", "\u2028", "é", "字"]), max_size=60)
@@ -55,3 +56,27 @@ def test_what_is_cut_is_marked_and_what_is_only_cleaned_is_not() -> None:
     assert clean("\x1b[31m" + "x" * 10, 10) == "x" * 10
     assert clean("\x00" * 1000 + "x", 10).endswith("…")
     assert len(clean("y" * 10_000_000, 500)) == 500
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("0.56889527509947775990947775799", "0.5688952751"),
+        ("64012.50", "64012.5"),
+        ("1E-7", "0.0000001"),
+        ("1E+3", "1000"),
+        ("12345678901234.5", "12345678901234"),
+        ("-0.00", "0"),
+        ("-2.50", "-2.5"),
+        ("100", "100"),
+    ],
+)
+def test_a_figure_has_the_digits_that_tell_enough(value: str, told: str) -> None:
+    assert figure(Decimal(value)) == told
+
+
+@given(st.decimals(-(10**15), 10**15, allow_nan=False, allow_infinity=False))
+def test_a_figure_is_near_its_value_and_has_no_exponent(value: Decimal) -> None:
+    told = figure(value)
+    assert "E" not in told
+    assert abs(Decimal(told) - value) <= max(abs(value) * Decimal("1e-9"), Decimal("1e-300"))

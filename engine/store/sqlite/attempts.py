@@ -21,6 +21,7 @@ from engine.core.lifecycle import (
 )
 from engine.core.order import Fill, Latency
 from engine.core.portfolio import Trade, position_after
+from engine.core.text import figure
 from engine.core.values import Position, Reason, Side
 from engine.store.base import Applied, AttemptMove, Intent, Probe
 from engine.store.sqlite.codec import from_json, micros, moment, text_or_none, to_json, told
@@ -249,7 +250,7 @@ def _trade(desk: Desk, row: AttemptRow, fills: Sequence[Fill], at: int) -> None:
 def _position_text(row: AttemptRow, held: Position | None) -> str:
     if held is None:
         return f"{row.trader} holds no {row.symbol}"
-    return f"{row.trader} holds {held.quantity} {row.symbol}, entered at {held.entry_price:f}"
+    return f"{row.trader} holds {held.quantity:f} {row.symbol}, entered at {figure(held.entry_price)}"
 
 
 def _position_detail(row: AttemptRow, held: Position | None) -> str:
