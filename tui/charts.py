@@ -51,8 +51,8 @@ def sparkline(
     if not known:
         return " " * len(shown)
     floor = min(known) if low is None else low
-    span = (max(known) if high is None else high) - floor
-    return "".join(_block(v, floor, span) for v in shown)
+    half_span = (max(known) if high is None else high) / 2 - floor / 2
+    return "".join(_block(v, floor, half_span) for v in shown)
 
 
 def downsample(values: Sequence[float | None], columns: int) -> list[tuple[float, float]]:
@@ -103,12 +103,13 @@ def _is_number(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
-def _block(value: float | None, floor: float, span: float) -> str:
+def _block(value: float | None, floor: float, half_span: float) -> str:
     if value is None or not math.isfinite(value):
         return " "
-    if span <= 0:
+    if half_span <= 0:
         return BLOCKS[0]
-    return BLOCKS[min(max(int((value - floor) / span * len(BLOCKS)), 0), len(BLOCKS) - 1)]
+    share = (value / 2 - floor / 2) / half_span  # halves, as the whole can be more than a float holds
+    return BLOCKS[min(int(min(max(share, 0.0), 1.0) * len(BLOCKS)), len(BLOCKS) - 1)]
 
 
 def _figure(width: int, height: int, scale: Scale) -> Any:

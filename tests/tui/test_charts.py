@@ -17,6 +17,12 @@ WAVE = [0.9 + 0.1 * math.sin(n / 3) for n in range(60)]
 values = st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True), max_size=200)
 
 
+@pytest.mark.parametrize("low", [None, 0.0, -1.7e308])
+@pytest.mark.parametrize("high", [None, 1.0, 1.7e308])
+def test_a_sparkline_of_the_largest_floats_is_drawn(low: float | None, high: float | None) -> None:
+    assert len(sparkline([1.7e308, -1e292, 5e-324, -1.7e308], 4, low=low, high=high)) == 4
+
+
 @given(values, st.integers(0, 60))
 def test_a_sparkline_is_never_wider_than_asked(values: list[float | None], width: int) -> None:
     line = sparkline(values, width)
