@@ -15,6 +15,7 @@ from tui.accounts import account_section, settings_section
 from tui.formatting import (
     NOTHING,
     alert_sign,
+    beside,
     clock_time,
     date_time,
     decimal,
@@ -331,7 +332,11 @@ def _errors(trader: TraderState, board: Board, now: datetime) -> Section:
     rows = tuple(
         Row(
             Cell(f"{clock_time(e.at)} {since(e.at, now):>4}", "$muted"),
-            (level_cell(e.level), Cell(f"  {said(e.text)}"), Cell(f"  {said(e.code, 64)}" if e.code else "", "$muted")),
+            (
+                level_cell(e.level),
+                Cell(f"  {beside(trader.name, said(e.text))}"),
+                Cell(f"  {said(e.code, 64)}" if e.code else "", "$muted"),
+            ),
         )
         for e in mine[:ROWS_MAX]
     )

@@ -6,6 +6,7 @@ $ok, $warning, $error, $stale, $buy, $sell, $muted, $accent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -179,6 +180,20 @@ def date_time(at: datetime) -> str:
 def foreign(text: str, length_max: int = 200) -> str:
     """Return foreign text as it may be drawn: one line, nothing that a terminal would obey."""
     return clean(text, length_max)
+
+
+def beside(trader: str, text: str) -> str:
+    """Return a journal entry's words where its trader stands beside them: without the name that they begin with.
+
+    A first attempt goes without saying; later ones keep their number.
+    """
+    if not trader:
+        return text
+    words = re.match(rf"(?:attempt (\d+|#) by )?{re.escape(trader)}(?:: | )", text)
+    if words is None:
+        return text
+    n = words[1]
+    return (f"attempt {n}: " if n not in {None, "1", "#"} else "") + text[words.end() :]
 
 
 def side_cell(side: str) -> Cell:

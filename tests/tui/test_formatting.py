@@ -23,6 +23,7 @@ from tui.formatting import (
     age,
     alert_sign,
     aligned,
+    beside,
     decimal,
     duration,
     foreign,
@@ -271,3 +272,23 @@ def test_only_ascii_is_drawn_where_only_ascii_can_be(
     environ: dict[str, str], encoding: str | None, plain: bool
 ) -> None:
     assert is_plain(environ, encoding) is plain
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("attempt 1 by north: refused: not enough money", "refused: not enough money"),
+        ("attempt 3 by north: outcome unknown: reset", "attempt 3: outcome unknown: reset"),
+        ("attempt # by north: refused", "refused"),
+        ("north: health down", "health down"),
+        ("north holds 3 BTC/USDT", "holds 3 BTC/USDT"),
+        ("northern light: on", "northern light: on"),
+        ("attempt 1 by south: refused", "attempt 1 by south: refused"),
+        ("attempt 12 of what north did", "attempt 12 of what north did"),
+        ("", ""),
+    ],
+)
+def test_where_its_trader_stands_beside_an_entry_its_words_do_not_begin_with_it(text: str, told: str) -> None:
+    assert beside("north", text) == told
+    assert beside("", text) == text
+    assert beside("a.b", "axb: odd") == "axb: odd", "a name is no pattern"

@@ -51,7 +51,7 @@ class AlertsPanel(TablePanel):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "acknowledge", "Acknowledge", id="alerts.acknowledge", group=ACTS, tooltip="You have seen it"),
-        Binding("z", "snooze", "Snooze 15 min", id="alerts.snooze", group=ACTS, tooltip="Quiet for a quarter hour"),
+        Binding("z", "snooze", "Snooze", id="alerts.snooze", group=ACTS, tooltip="Quiet for 15 minutes"),
     ]
 
     def entries(self, scene: Scene) -> list[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.core.events import Event, Level
-from tui.formatting import clock_time, foreign, level_cell
+from tui.formatting import beside, clock_time, foreign, level_cell
 from tui.messages import Kind, Rewound
 from tui.panels.base import PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
@@ -23,7 +23,7 @@ def error_entry(event: Event) -> Entry:
         level,
         Cell(trader.removeprefix("trader_")),
         Cell(code, "$muted"),
-        Cell(text),
+        Cell(beside(trader, text)),
         Cell(signal[:6], "$muted"),
     )
     facts = {"level": level.text, "trader": trader, "code": code, "text": text, "signal": signal}
@@ -72,7 +72,7 @@ class ErrorsPanel(TablePanel):
 
 
 def _line(event: Event) -> Content:
-    trader = foreign(event.trader or "", 60).removeprefix("trader_")
+    trader = foreign(event.trader or "", 60)
     level = level_cell(Level(event.level))
-    told = f"  {trader:<12.12} {foreign(event.text)}"
+    told = f"  {trader.removeprefix('trader_'):<12.12} {beside(trader, foreign(event.text))}"
     return content([Cell(f" {clock_time(event.at)} ", "$muted"), Cell(f"{level.text:<4}", level.style), Cell(told)])

@@ -28,7 +28,7 @@ class AlertScreen(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open_subject", "Subject", id="alert.open", tooltip="What it is about"),
         Binding("a", "acknowledge", "Acknowledge", id="alert.acknowledge"),
-        Binding("z", "snooze", "Snooze", id="alert.snooze", tooltip="Quiet for a quarter hour"),
+        Binding("z", "snooze", "Snooze", id="alert.snooze", tooltip="Quiet for 15 minutes"),
         Binding("y", "copy_text", "Copy text", id="alert.copy", group=COPY),
         Binding("Y", "copy_json", "Copy JSON", id="alert.copy_json", group=COPY),
     ]

@@ -54,7 +54,7 @@ class AlertListScreen(MarkingScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "acknowledge", "Acknowledge", id="alerts_all.acknowledge", group=ACTS, tooltip="You have seen it"),
-        Binding("z", "snooze", "Snooze 15 min", id="alerts_all.snooze", group=ACTS, tooltip="Quiet for a quarter hour"),
+        Binding("z", "snooze", "Snooze", id="alerts_all.snooze", group=ACTS, tooltip="Quiet for 15 minutes"),
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"acknowledge", "snooze"})
     empty = "all quiet: nothing has ever been raised"

@@ -12,7 +12,7 @@ from engine.core.events import Event
 from tui.bridge import Bridge
 from tui.charts import sparkline
 from tui.fingerprints import ErrorKind, Fingerprint, fingerprint, with_errors
-from tui.formatting import clock_time, foreign, level_cell, since
+from tui.formatting import beside, clock_time, foreign, level_cell, since
 from tui.panels.base import Entry
 from tui.panels.errors import ErrorsPanel, error_entry
 from tui.screens.listing import ListScreen
@@ -47,7 +47,7 @@ def kind_entry(kind: ErrorKind, now: datetime) -> Entry:
         Cell(since(kind.first_at, now), "$muted"),
         Cell(trader.removeprefix("trader_")),
         Cell(code, "$muted"),
-        Cell(words),
+        Cell(beside(trader, words)),
     )
     return Entry(Row(key_of(mark), cells), {"level": level.text, "trader": trader, "code": code, "text": words})
 
