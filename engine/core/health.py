@@ -133,6 +133,9 @@ def transitions(before: TraderState | None, after: TraderState, at: datetime) ->
     return [_told(after, at, *turn) for turn in turns if turn[1] != turn[2]]
 
 
+_QUARANTINE: Final = {"quarantined": "quarantined", "free": "out of quarantine"}
+
+
 def _standing(state: TraderState) -> str:
     return "quarantined" if state.quarantined else "free"
 
@@ -140,10 +143,11 @@ def _standing(state: TraderState) -> str:
 def _told(state: TraderState, at: datetime, *turn: str) -> NewEvent:
     what, old, new, fact = turn
     loud = new in LOUD
+    words = _QUARANTINE[new] if what == "quarantine" else f"{what} {new.replace('_', ' ')}"
     return NewEvent(
         EventKind.TRADER,
         at,
-        f"{state.name}: {what} {new.replace('_', ' ')}" + (f": {fact}" if fact and loud else ""),
+        f"{state.name}: {words}" + (f": {fact}" if fact and loud else ""),
         Level.WARNING if loud else Level.INFO,
         trader=state.name,
         code=f"{what}_{new}",

@@ -136,10 +136,12 @@ def test_each_turn_of_a_trader_is_told_with_where_from_where_to_and_why() -> Non
         ("quarantine_quarantined", "free", "quarantined", Level.WARNING),
     ]
     assert told[0].text == "trader_a: health down: no answer"
+    assert told[2].text == "trader_a: quarantined: outcomes are unresolved or a proof was broken"
     back = transitions(ill, well, NOW)
     assert [(e.code, e.level) for e in back] == [
         ("health_up", Level.INFO),
         ("breaker_closed", Level.INFO),
         ("quarantine_free", Level.INFO),
     ]
+    assert back[2].text == "trader_a: out of quarantine"
     assert transitions(well, replace(well, in_flight=3, health_fact="words"), NOW) == []
