@@ -48,7 +48,9 @@ def run(quick: bool) -> list[Figure]:
     early, late = statistics.median(sizes[2 * tenth : 3 * tenth + 1]), statistics.median(sizes[-tenth:])
     detail = f"{minutes:g} min, {COLUMNS}x{ROWS}; {sizes[0]:.0f} MiB at first, {early:.1f} after warm-up, {late:.1f} at the end"
     ratio = late / early
-    return [Figure("dashboard at the end / after warm-up", ratio, "x", f"<= {GROWTH_MAX}x", ratio <= GROWTH_MAX, detail)]
+    return [
+        Figure("dashboard at the end / after warm-up", ratio, "x", f"<= {GROWTH_MAX}x", ratio <= GROWTH_MAX, detail)
+    ]
 
 
 def _sizes(terminal: Terminal, minutes: float) -> list[float]:

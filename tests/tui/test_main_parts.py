@@ -31,7 +31,7 @@ from tui.pace import (
 from tui.panels.base import make_panels
 from tui.statusline import Freshness, feed_age, freshness, line
 from tui.widgets.cells import Cell
-from tui.widgets.hints import Hint
+from tui.widgets.hints import Hint, fitting, gathered
 from tui.widgets.hints import line as hint_line
 
 PLACES = {panel.number: panel.place for panel in make_panels()}
@@ -196,7 +196,11 @@ def test_over_ssh_the_screen_is_drawn_half_as_often() -> None:
 
 @given(st.integers(1, 120))
 def test_hints_fit_and_the_way_to_all_others_stays_at_the_end(width: int) -> None:
-    hints = [Hint("X", "Cancel", is_on=False), Hint("P", "Pause all", is_on=True), Hint("?", "Help", is_on=True)]
+    hints = [
+        Hint("X", "Cancel", is_on=False),
+        Hint("P", "Pause all", is_on=True),
+        Hint("?", "Help", is_on=True, group="Program"),
+    ]
     drawn = hint_line(hints, width).plain
     assert cell_len(drawn) <= max(width, 1)
     if width >= hints[-1].width:
@@ -204,10 +208,37 @@ def test_hints_fit_and_the_way_to_all_others_stays_at_the_end(width: int) -> Non
 
 
 def test_hints_that_do_something_go_before_those_that_do_not() -> None:
-    hints = [Hint("X", "Cancel", is_on=False), Hint("P", "Pause all", is_on=True), Hint("?", "Help", is_on=True)]
+    hints = [
+        Hint("X", "Cancel", is_on=False),
+        Hint("P", "Pause all", is_on=True),
+        Hint("?", "Help", is_on=True, group="Program"),
+    ]
     assert "Cancel" not in hint_line(hints, 22).plain
     assert "Pause all" in hint_line(hints, 22).plain
     assert hint_line([], 10).plain == ""
+
+
+def test_neighbours_of_a_group_share_a_hint_and_one_alone_keeps_its_own() -> None:
+    back = Hint("esc", "Back", is_on=True, presses=("escape",))
+    copies = [
+        Hint("y", "Copy id", is_on=False, group="Copy", presses=("y",)),
+        Hint("Y", "Copy JSON", is_on=True, group="Copy", presses=("Y",)),
+    ]
+    alone = Hint("a", "Acknowledge", is_on=True, group="Act", presses=("a",))
+    assert [(hint.key, hint.says, hint.is_on) for hint in gathered([back, *copies, alone])] == [
+        ("esc", "Back", True),
+        ("y Y", "Copy", True),
+        ("a", "Acknowledge", True),
+    ]
+    assert hint_line(gathered([back, *copies, alone]), 60).plain == " esc Back  y Y Copy  a Acknowledge "
+
+
+def test_a_click_on_a_hint_means_the_key_under_it() -> None:
+    shared = Hint("h ctrl+l f", "Chart", is_on=True, presses=("h", "ctrl+l", "f"))
+    assert [shared.pressed(at) for at in (0, 1, 2, 3, 8, 9, 10, 11, 14)] == [
+        "h", "h", "h", "ctrl+l", "ctrl+l", "h", "f", "h", "h",
+    ]  # fmt: skip
+    assert fitting([shared, shared], 60)[1] == (18, shared)
 
 
 def test_a_moment_is_enough_to_age() -> None:

@@ -44,6 +44,7 @@ from tests.support.stories import (
 from tui.screens.confirm import Confirm
 from tui.screens.story import StoryScreen
 from tui.screens.trader import TraderScreen
+from tui.widgets.hints import Hints
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -72,6 +73,15 @@ def test_leaving_goes_back(key: str) -> None:
     async def script(app: Showing, pilot: Pilot[None]) -> None:
         await press(app, pilot, key)
         assert not is_on(app, StoryScreen)
+
+    on_story(a_held_story(), script)
+
+
+def test_a_click_on_a_hint_is_its_key() -> None:
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        await pilot.click(Hints, offset=(2, 0))
+        await pilot.pause()
+        assert not is_on(app, StoryScreen), "esc Back stands there"
 
     on_story(a_held_story(), script)
 

@@ -17,7 +17,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.clock import Clock, SystemClock
 from engine.core.board import Board, EngineState
@@ -30,6 +30,7 @@ from tui.past import past_cells
 from tui.sections import said
 from tui.stories import plain
 from tui.widgets.cells import Cell, content
+from tui.widgets.hints import Hints
 
 CLIPBOARD_BYTES_MAX: Final = 74_000  # what terminals take in one sequence
 COPY: Final = Binding.Group("Copy")
@@ -102,7 +103,7 @@ class TrailScreen(Screen[None]):
             yield Static(id="trail")
             yield Static(id="pending")
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield Hints(is_gathered=True)
 
     def on_mount(self) -> None:
         self.set_interval(self.every_s, self.look)

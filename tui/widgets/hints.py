@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.binding import ActiveBinding, Binding
 from textual.content import Content
+from textual.events import Click
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -17,11 +20,17 @@ PROGRAM: Final = Binding.Group("Program")  # keys that are the same on every scr
 
 
 class Hint(NamedTuple):
-    """One key and what it does; a key that does nothing now is drawn faint."""
+    """One key and what it does; a key that does nothing now is drawn faint.
+
+    Several keys of a `group` may share a hint: then they stand in `key` with blanks between. `presses` are the keys as
+    the terminal calls them, for the mouse.
+    """
 
     key: str
     says: str
     is_on: bool
+    group: str = ""
+    presses: tuple[str, ...] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -33,6 +42,15 @@ class Hint(NamedTuple):
     def width(self) -> int:
         return cell_len(self.key) + cell_len(self.says) + 3
 
+    def pressed(self, offset: int) -> str:
+        """Return the key that a click so many cells from its left end means: the one there, else the first."""
+        at = 1
+        for key, press in zip(self.key.split(" "), self.presses, strict=False):
+            if at <= offset < at + cell_len(key):
+                return press
+            at += cell_len(key) + 1
+        return self.presses[0] if self.presses else ""
+
 
 def hints_of(screen: Screen[object]) -> list[Hint]:
     """Return the hints of the bindings that are live on `screen` and meant to be seen, the focused widget's first."""
@@ -41,46 +59,87 @@ def hints_of(screen: Screen[object]) -> list[Hint]:
         binding = active.binding
         if binding.show and binding.description and binding.action not in found:
             key = screen.app.get_key_display(binding)
-            found[binding.action] = Hint(key, binding.description, _is_on(active))
+            group = binding.group.description if binding.group else ""
+            found[binding.action] = Hint(key, binding.description, _is_on(active), group, (binding.key,))
     return list(found.values())
 
 
-def line(hints: list[Hint], width: int) -> Content:
-    """Return as many hints as fit into `width` cells; those that do something go before those that do not.
+def gathered(hints: Sequence[Hint]) -> list[Hint]:
+    """Return the hints with neighbours of one group in one: their keys, and what the group is called."""
+    found: list[Hint] = []
+    for group, members in groupby(hints, key=lambda hint: hint.group):
+        one, *others = members
+        if group and others:
+            keys = " ".join(hint.key for hint in (one, *others))
+            presses = tuple(press for hint in (one, *others) for press in hint.presses)
+            one = Hint(keys, group, any(hint.is_on for hint in (one, *others)), group, presses)
+            others = []
+        found += [one, *others]
+    return found
 
-    The last hint is the way to all others and always stands at the right end.
+
+def fitting(hints: Sequence[Hint], width: int) -> list[tuple[int, Hint]]:
+    """Return as many hints as fit into `width` cells, each with its left end; those that do something go before the others.
+
+    A last hint of the program's own is the way to all others: it always stands, and at the right end.
     """
-    if not hints:
-        return Content("")
-    *rest, last = hints
-    room, chosen = width - last.width, set[int]()
+    apart = list(hints[-1:]) if hints and hints[-1].group == PROGRAM.description else []
+    rest = hints[: len(hints) - len(apart)]
+    room, chosen = width - sum(hint.width for hint in apart), set[int]()
     for at in sorted(range(len(rest)), key=lambda i: (not rest[i].is_on, i)):
         if rest[at].width <= room:
             chosen.add(at)
             room -= rest[at].width
-    cells = [cell for at, hint in enumerate(rest) if at in chosen for cell in hint.cells]
-    return content([*cells, Cell(" " * max(0, room)), *last.cells]).truncate(max(1, width))
+    placed, x = [], 0
+    for at, hint in enumerate(rest):
+        if at in chosen:
+            placed.append((x, hint))
+            x += hint.width
+    return [*placed, *((x + max(0, room), hint) for hint in apart)]
+
+
+def line(hints: Sequence[Hint], width: int) -> Content:
+    """Return the hints that fit into `width` cells as one line."""
+    cells: list[Cell] = []
+    x = 0
+    for left, hint in fitting(hints, width):
+        cells += [Cell(" " * (left - x)), *hint.cells]
+        x = left + hint.width
+    return content(cells).truncate(max(1, width))
 
 
 class Hints(Widget):
-    """Draws the hints of its screen in one line. The binding named last in the screen's own list stands at the right."""
+    """Draws the hints of its screen in one line, and takes a click on one as its key.
+
+    With `is_gathered` keys of a group share a hint.
+    """
 
     DEFAULT_CSS = "Hints { height: 1; dock: bottom; }"
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_gathered: bool = False) -> None:
         super().__init__()
+        self._is_gathered = is_gathered
         self._drawn: list[Hint] | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
 
     def _changed(self, _screen: Screen[object]) -> None:
-        if hints_of(self.screen) != self._drawn:  # they are asked for at every tick, and seldom answer otherwise
+        if self._hints() != self._drawn:  # they are asked for at every tick, and seldom answer otherwise
             self.refresh()
 
+    def _hints(self) -> list[Hint]:
+        hints = hints_of(self.screen)
+        return gathered(hints) if self._is_gathered else hints
+
     def render(self) -> RenderResult:
-        self._drawn = hints_of(self.screen)
+        self._drawn = self._hints()
         return line(self._drawn, self.size.width)
+
+    def on_click(self, event: Click) -> None:
+        for left, hint in fitting(self._drawn or [], self.size.width):
+            if left <= event.x < left + hint.width and hint.is_on and (key := hint.pressed(event.x - left)):
+                self.app.simulate_key(key)
 
 
 def _is_on(active: ActiveBinding) -> bool:
