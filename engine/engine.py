@@ -15,7 +15,7 @@ from engine.core.errors import BadInput, CommandRefused, SignalDeckError, StoreB
 from engine.core.events import EventKind, Level, NewEvent, Route, Signal
 from engine.core.intake import RESERVED_SOURCES, Taken, new_signal
 from engine.core.lifecycle import AttemptState
-from engine.core.text import clean
+from engine.core.text import clean, counted
 from engine.core.values import NewSignal
 from engine.execution import ExecutionLogger, ExecutionResult, Plan, Tenure
 from engine.log import logger
@@ -168,7 +168,8 @@ class Engine:
         await parts.store.declare_traders(parts.traders)
         parts.pipeline.logger = ExecutionLogger(await parts.store.totals())
         if opened.orphans:
-            text = f"{opened.orphans} orders without a known outcome are looked up before anything else is sent"
+            orders = counted(opened.orphans, "order without a known outcome is", "orders without a known outcome are")
+            text = f"{orders} looked up before anything else is sent"
             await self._note(text, code="recovering", level=Level.WARNING)
         await parts.feed.open(parts.history)
         await self._opening.run()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.account import AccountFacts, CallBudget
+from engine.core.text import counted
 from tui.formatting import NOTHING, clock_time, duration, since
 from tui.sections import Row, Section, empty, row, said
 from tui.widgets.cells import Cell
@@ -25,7 +26,12 @@ def account_section(account: AccountFacts, now: datetime) -> Section:
     if account.audit_error:
         rows.append(row("no audit", Cell(said(account.audit_error), "$warning")))
     if account.external_count:
-        rows.append(row("external", f"{account.external_count} orders that are not ours; they are left alone"))
+        rows.append(
+            row(
+                "external",
+                f"{counted(account.external_count, 'order that is', 'orders that are')} not ours, left alone",
+            )
+        )
         rows += [row("", Cell(said(str(order)), "$muted")) for order in account.external[:ORDERS_MAX]]
     return Section("account", Cell("Account", "bold"), tuple(rows))
 

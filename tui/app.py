@@ -22,7 +22,7 @@ from textual.theme import Theme
 
 from engine.clock import Clock, SystemClock
 from engine.core.events import Severity
-from engine.core.text import clean
+from engine.core.text import clean, counted
 from tui import crash
 from tui.directory import DOORS, door
 from tui.herald import Herald, Volume
@@ -324,7 +324,7 @@ class SignalDeckApp(App[int]):
     async def _ask_and_leave(self, under_way: int) -> None:
         from tui.screens.confirm import Confirm, Gravity
 
-        orders = "1 order is under way" if under_way == 1 else f"{under_way} orders are under way"
+        orders = counted(under_way, "order is under way", "orders are under way")
         told = "Stop: the engine sends nothing more, waits for the answers that are due, and ends. Open orders stay open at"
         told += " their venues, and nobody looks after them until the next start. K halts, which cancels them."
         question = Confirm("Quit", orders, told, gravity=Gravity.MILD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -31,6 +32,7 @@ from tui.formatting import (
 from tui.sections import Row, Section, empty, price, row, said
 from tui.widgets.cells import Cell
 
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT.*[+-]\d\d:\d\d$")
 ROWS_MAX: Final = 12  # of a trader's signals and errors: the newest ones
 
 # What to do next, by an event's code first, then by its kind. An event's own remedy goes before both.
@@ -229,7 +231,19 @@ def _told(detail: Mapping[str, object]) -> tuple[Row, ...]:
 def _value(value: object) -> str:
     if isinstance(value, Mapping):
         return said("; ".join(f"{name} {told}" for name, told in value.items()))
-    return said(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    if isinstance(value, str):
+        return said(_moment_or(value))
+    return said(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _moment_or(text: str) -> str:
+    """Return a moment as the screen writes it; what is none stays as it is."""
+    if not _MOMENT.match(text):
+        return text
+    try:
+        return date_time(datetime.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def _ability(trader: TraderState, now: datetime) -> Section:

@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 from engine.core.alerting import Condition, Held, Key, Moment, Outcome, Patience, Timing, Watch, settle
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Severity, TraderState
 from engine.core.feeds import FeedStanding, FeedState
+from engine.core.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def no_execution(facts: AlertFacts, raised: frozenset[str], *, silence_s: float 
     if "" in raised and last is not None and (facts.now - last).total_seconds() < silence_s:
         return
     ago = "ever" if last is None else f"for {(facts.now - last).total_seconds() / 60:.0f} min"
-    text = f"{facts.due} signals are due, the oldest for {facts.oldest_due_age_s:.0f} s, and none was executed {ago}"
+    text = f"{counted(facts.due, 'signal is due', 'signals are due')}, the oldest for {facts.oldest_due_age_s:.0f} s, and none was executed {ago}"
     yield Condition("", text, not_before=last)
 
 
@@ -214,7 +215,9 @@ def queue_growing(
     # Samples are taken every few seconds, so the oldest one kept may be a little younger than the span.
     long_enough = (ended - began).total_seconds() >= span_s * 0.9
     if (grew and long_enough) or ("" in raised and last > 0 and last >= first):
-        yield Condition("", f"{last} signals wait, {first} did 3 min ago, and none was executed since")
+        yield Condition(
+            "", f"{counted(last, 'signal waits', 'signals wait')}, {first} did 3 min ago, and none was executed since"
+        )
 
 
 @rule(Severity.WARNING, "wait: it is looked up until proven, and never sent again before", Waits(raise_after_s=60.0))

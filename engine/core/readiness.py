@@ -12,6 +12,7 @@ from engine.core.events import BreakerState, Desired, TraderState
 from engine.core.feeds import FeedStanding, FeedState
 from engine.core.portfolio import EngineSwitches, Holdings
 from engine.core.risk import Limits, positions_in
+from engine.core.text import counted
 from engine.core.values import Action, Vote
 
 _NAMED: Final = 5  # symbols or reasons that a line names before it only counts
@@ -151,7 +152,7 @@ def _queue(facts: ReadinessFacts) -> Iterator[Check]:
         return
     named = [f"{count} {code}" for code, count in sorted(held.items(), key=lambda item: -item[1])]
     why = f": {_some(named)}" if named else ""
-    fact = f"{total} signals wait, the oldest for {facts.oldest_waiting_s:.0f} s{why}"
+    fact = f"{counted(total, 'signal waits', 'signals wait')}, the oldest for {facts.oldest_waiting_s:.0f} s{why}"
     remedy = "enter on a signal shows its story" if held else ""
     yield Check("queue", not held, fact, remedy, decides=False)
 

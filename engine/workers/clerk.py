@@ -14,7 +14,7 @@ from engine.core.errors import CommandRefused, IllegalStep
 from engine.core.events import Desired, EventKind, Level, NewEvent, Signal
 from engine.core.lifecycle import DUE_SIGNALS, LIVE_ATTEMPTS, RETRYABLE_SIGNALS, AttemptState, SignalState, SignalStep
 from engine.core.order import Attempt
-from engine.core.text import clean
+from engine.core.text import clean, counted
 from engine.core.values import Reason
 from engine.store.base import Applied, SignalMove, Store
 from engine.workers.trader import TraderActor
@@ -333,7 +333,7 @@ def _because(why: str) -> str:
 
 
 def _orders(count: int) -> str:
-    return "1 order is" if count == 1 else f"{count} orders are"
+    return counted(count, "order is", "orders are")
 
 
 def _alert_id(command: Command) -> int:

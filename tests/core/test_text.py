@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.text import clean, figure
+from engine.core.text import clean, counted, figure
 
 HOSTILE = ["\x1b", "\x9b", "\x00", "\x07", "\x7f", "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\ue000"]
 hostile = st.text(st.sampled_from([*HOSTILE, "a", "[", "]", "m", "3", ";", "\n", "\u2028", "é", "字"]), max_size=60)
@@ -80,3 +80,11 @@ def test_a_figure_is_near_its_value_and_has_no_exponent(value: Decimal) -> None:
     told = figure(value)
     assert "E" not in told
     assert abs(Decimal(told) - value) <= max(abs(value) * Decimal("1e-9"), Decimal("1e-300"))
+
+
+def test_one_is_one_and_all_else_is_several() -> None:
+    assert [counted(n, "signal waits", "signals wait") for n in (0, 1, 2)] == [
+        "0 signals wait",
+        "1 signal waits",
+        "2 signals wait",
+    ]

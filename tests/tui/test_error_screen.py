@@ -59,6 +59,18 @@ def test_an_unknown_outcome_is_never_said_to_be_retried() -> None:
         assert next_step(an_error(code=code)).startswith("nothing: ")
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ("2026-01-01T12:00:35.421465+00:00", "2026-01-01 12:00:35Z"),
+        ("2026-99-01T12:00:35+00:00", "2026-99-01T12:00:35+00:00"),
+        ("until tomorrow", "until tomorrow"),
+    ],
+)
+def test_a_moment_in_the_detail_is_told_as_all_times_are(kept: str, told: str) -> None:
+    assert f"open until {told}" in error_sections(an_error(detail={"open_until": kept}))[-1].plain
+
+
 def test_what_became_of_the_signal_is_told_apart_from_the_rest() -> None:
     became = {"state": "waiting", "code": "funds", "reason": "the account lacks 12 USDT"}
     told = {section.key: section.plain for section in error_sections(an_error(detail={"error": "x", "signal": became}))}
