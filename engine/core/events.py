@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from engine.core.account import AccountFacts
 from engine.core.lifecycle import SignalState
@@ -289,3 +290,14 @@ class Alert:
     snoozed_until: datetime | None = None
     resolved_at: datetime | None = None
     repeats: int = 1
+
+    @property
+    def urgency(self) -> tuple[int, int, float, int]:
+        """Return what alerts are sorted by: active, seen, resolved; the grave before the mild unless over; newest first."""
+        standing = _STANDINGS.index(self.state) if self.state in _STANDINGS else len(_STANDINGS)
+        is_over = self.state is AlertState.RESOLVED
+        return standing, 0 if is_over else _GRAVEST.index(self.severity), -self.raised_at.timestamp(), -self.id
+
+
+_STANDINGS: Final = (AlertState.ACTIVE, AlertState.ACKNOWLEDGED, AlertState.RESOLVED)
+_GRAVEST: Final = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)

@@ -197,3 +197,19 @@ def test_a_raised_alert_carries_what_its_rule_says() -> None:
         signal_id="00aa",
     )
     assert (change.code, change.event) == ("raised", f"needs_review: {change.alert.text}")
+
+
+def test_the_most_urgent_alerts_come_first_and_what_is_over_by_its_time_alone() -> None:
+    def an_alert(number: int, state: AlertState, severity: Severity, minute: int) -> Alert:
+        at = NOW + timedelta(minutes=minute)
+        return Alert(number, f"rule_{number}", "", severity, state, "it is bad", "look", at, at)
+
+    alerts = [
+        an_alert(1, AlertState.RESOLVED, Severity.CRITICAL, 1),
+        an_alert(2, AlertState.RESOLVED, Severity.INFO, 2),
+        an_alert(3, AlertState.ACKNOWLEDGED, Severity.CRITICAL, 9),
+        an_alert(4, AlertState.ACTIVE, Severity.WARNING, 8),
+        an_alert(5, AlertState.ACTIVE, Severity.CRITICAL, 3),
+        an_alert(6, AlertState.ACTIVE, Severity.CRITICAL, 4),
+    ]
+    assert [alert.id for alert in sorted(alerts, key=lambda alert: alert.urgency)] == [6, 5, 4, 3, 2, 1]

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from engine.core.board import EngineState, Headline
 from engine.core.errors import StoreBroken
+from engine.core.events import Severity
 from engine.core.values import Mode
 from tests.support.boards import (
     HOSTILE,
@@ -19,6 +20,7 @@ from tests.support.boards import (
     a_hostile_board,
     a_row,
     an_empty_board,
+    some_alerts,
     some_facts,
     some_rows,
 )
@@ -57,6 +59,20 @@ def test_a_terminal_too_small_for_panels_keeps_the_status_line(size: tuple[int, 
         assert "1 Queue" in stage.text
 
     perform(scene, size=size)
+
+
+def test_a_grave_alert_is_not_hidden_behind_a_newer_mild_one() -> None:
+    grave = some_alerts()[0]
+    mild = replace(grave, id=9, severity=Severity.WARNING, text="it is only slow", raised_at=NOON)
+
+    async def scene(stage: Stage) -> None:
+        title = next(line for line in stage.lines if "3 Alerts" in line)
+        assert grave.text[:30] in title
+        await stage.press("3")
+        keys = [row.key for row in table_of(stage, 3).table.rows]
+        assert keys == [str(grave.id), str(mild.id)]
+
+    perform(scene, bridge=RecordingBridge(a_board(alerts=(mild, grave))))
 
 
 def test_a_resize_changes_the_arrangement_and_keeps_panel_and_cursor() -> None:

@@ -37,7 +37,7 @@ def alert_entry(alert: Alert, scene: Scene) -> Entry:
 
 @PANELS.add("alerts")
 class AlertsPanel(TablePanel):
-    """3: alerts, the unresolved ones first."""
+    """3: alerts, the most urgent first; in one line the most urgent alone."""
 
     number = 3
     label = "Alerts"
@@ -55,7 +55,7 @@ class AlertsPanel(TablePanel):
     ]
 
     def entries(self, scene: Scene) -> list[Entry]:
-        return [alert_entry(alert, scene) for alert in scene.board.alerts]
+        return [alert_entry(alert, scene) for alert in sorted(scene.board.alerts, key=lambda alert: alert.urgency)]
 
     def moment(self, scene: Scene) -> Rewound:
         alert = self.alert()
@@ -70,11 +70,12 @@ class AlertsPanel(TablePanel):
 
     def title(self, scene: Scene) -> Content:
         title = super().title(scene)
-        newest = next((a for a in scene.board.alerts if a.state is AlertState.ACTIVE), None)
-        if not self.is_brief or newest is None:
+        active = [alert for alert in scene.board.alerts if alert.state is AlertState.ACTIVE]
+        if not self.is_brief or not active:
             return title
-        sign = alert_sign(newest.severity, newest.state)
-        told = content([Cell("  "), Cell(sign.glyph, sign.style), Cell(" " + foreign(newest.text))])
+        gravest = min(active, key=lambda alert: alert.urgency)
+        sign = alert_sign(gravest.severity, gravest.state)
+        told = content([Cell("  "), Cell(sign.glyph, sign.style), Cell(" " + foreign(gravest.text))])
         return Content.assemble(title, told)
 
     def brief(self, scene: Scene, width: int) -> Content:  # noqa: ARG002 - all panels are asked alike

@@ -50,7 +50,7 @@ def alert_line(alert: Alert, now: datetime) -> Entry:
 
 
 class AlertListScreen(MarkingScreen):
-    """Lists alerts: active, then seen, then resolved; within each the newest first."""
+    """Lists alerts: active, then seen, then resolved; within each the grave first, then the newest."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "acknowledge", "Acknowledge", id="alerts_all.acknowledge", group=ACTS, tooltip="You have seen it"),
@@ -83,7 +83,7 @@ class AlertListScreen(MarkingScreen):
         open_now = await self.bridge.ask(lambda store: store.alerts(resolved=False, limit=SHOWN_MAX))
         over = await self.bridge.ask(lambda store: store.alerts(resolved=True, limit=SHOWN_MAX))
         told = {alert.id: alert for alert in (*over, *open_now)}.values()
-        self._alerts = sorted(told, key=lambda a: (RANK[a.state], -a.raised_at.timestamp(), a.id))
+        self._alerts = sorted(told, key=lambda alert: alert.urgency)
 
     def entries(self, now: datetime) -> list[Entry]:
         return [alert_line(alert, now) for alert in self._alerts]
