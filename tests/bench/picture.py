@@ -40,7 +40,8 @@ WAYS: Final = {
     "alerts": ("f4",),
     "metrics": ("f5",),
     "signals": ("f6", "asterisk", "X"),
-    "audit": ("f7",),
+    # an alert seen, a trader paused and, some moments later, resumed
+    "audit": ("3", "a", "2", "p", "k", "k", "k", "k", "r", "k", "k", "f7"),
     "market": ("f8", "j"),
     "inspector": ("1", "j", "6"),
     "past": ("T", "less_than_sign"),
