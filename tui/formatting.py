@@ -21,6 +21,7 @@ from tui.widgets.cells import Cell
 
 NOTHING: Final = "–"  # noqa: RUF001 - an en dash, drawn where there is no number
 
+_ATTEMPT: Final = re.compile(r"attempt \d+ (?:was )?")
 MARKET_LEAD_S_MAX: Final = 2.0  # how far the market's time is carried on after the last heartbeat
 
 
@@ -180,6 +181,12 @@ def date_time(at: datetime) -> str:
 def foreign(text: str, length_max: int = 200) -> str:
     """Return foreign text as it may be drawn: one line, nothing that a terminal would obey."""
     return clean(text, length_max)
+
+
+def briefly(reason: str, trader: str) -> str:
+    """Return a signal's reason without what its row says anyway: which attempt it was, and whose."""
+    attempt = _ATTEMPT.match(reason)
+    return reason[attempt.end() :].replace(f": {trader}: ", ": ", 1) if attempt else reason
 
 
 def beside(trader: str, text: str) -> str:

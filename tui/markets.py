@@ -16,7 +16,7 @@ from engine.core.lifecycle import SignalState
 from engine.core.order import PlacedFill
 from engine.core.values import Candle, Position, Side
 from tui.candles import Frame, Level, Mark, Spot
-from tui.formatting import age, clock_time, date_time, decimal, foreign, signal_sign
+from tui.formatting import age, briefly, clock_time, date_time, decimal, foreign, signal_sign
 from tui.panels.base import Entry
 from tui.widgets.cells import Cell
 from tui.widgets.columns import Column
@@ -92,7 +92,7 @@ def entry_of(happening: Happening, now: datetime) -> Entry:
         sign.cell,
         Cell(decimal(thing.quantity) if thing.quantity is not None else ""),
         _asked(thing),
-        Cell(_told(thing, short, reason), "$muted"),
+        Cell(_told(thing, short, briefly(reason, trader)), "$muted"),
     )
     facts = {
         "what": "signal",

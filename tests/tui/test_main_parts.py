@@ -15,7 +15,7 @@ from textual.geometry import Region, Size
 from engine.core.board import EngineState, Headline
 from engine.core.feeds import FeedStanding, FeedState
 from engine.core.values import Mode
-from tests.support.boards import NOON, a_board, an_empty_board, before, some_facts
+from tests.support.boards import NOON, a_board, a_row, an_empty_board, before, some_facts
 from tui.banner import banner_words
 from tui.deck import Arrangement, View, arrangement_for, regions
 from tui.pace import (
@@ -28,7 +28,8 @@ from tui.pace import (
     Pace,
     base_interval,
 )
-from tui.panels.base import make_panels
+from tui.panels.base import Scene, make_panels
+from tui.panels.queue import draw_queue
 from tui.statusline import Freshness, feed_age, freshness, line
 from tui.widgets.cells import Cell
 from tui.widgets.hints import Hint, fitting, gathered
@@ -259,3 +260,24 @@ def test_an_exchange_that_ails_stands_in_the_status_line_and_one_that_is_well_do
     ):
         drawn = line(a_board(engine=some_facts(feeds=feeds)), NOON, 160).plain
         assert (words in drawn) if words else ("feed" not in drawn)
+
+
+@pytest.mark.parametrize(
+    ("trader", "reason", "told"),
+    [
+        ("trader_a", "attempt 1 was refused: trader_a: not enough money", "a: refused: not enough money"),
+        (
+            "trader_a",
+            "attempt 2 never reached the venue; tried again in 0.4 s",
+            "a: never reached the venue; tried again in 0.4 s",
+        ),
+        ("trader_a", "trader_b: holds nothing to sell", "a: trader_b: holds nothing to sell"),
+        ("", "confidence 0.35 is below 0.6", "confidence 0.35 is below 0.6"),
+    ],
+)
+def test_why_a_row_stands_where_it_does_begins_with_what_happened(trader: str, reason: str, told: str) -> None:
+    scene = Scene(a_board(), NOON)
+    drawn = draw_queue([a_row(1, "rejected", trader=trader, reason=reason)], scene)
+    [row] = [one.entry for one in drawn.values()]
+    assert row.row.cells[-1].text == told
+    assert reason in row.facts["reason"], "a filter finds all of it"

@@ -11,7 +11,7 @@ from textual.content import Content
 from engine.core.board import SignalRow
 from engine.core.commands import CommandKind
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
-from tui.formatting import ago, aligned, duration, foreign, side_cell, signal_sign
+from tui.formatting import ago, aligned, briefly, duration, foreign, side_cell, signal_sign
 from tui.messages import Kind, Opened, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
@@ -96,7 +96,7 @@ def _told(row: SignalRow, trader: str, reason: str) -> str:
     short = trader.removeprefix("trader_")
     if short and (not reason or row.state in CALM):
         return short
-    return f"{short}: {reason}" if short else reason
+    return f"{short}: {briefly(reason, trader)}" if short else reason
 
 
 @PANELS.add("queue")
