@@ -45,7 +45,7 @@ class ErrorsPanel(TablePanel):
         Column("level", "", 4),
         Column("trader", "trader", 12, rank=2),
         Column("code", "code", 12, rank=3),
-        Column("text", "what", 20, grows=True),
+        Column("text", "what", 30, grows=True),
         Column("signal", "signal", 6, rank=1),
     )
 
