@@ -193,6 +193,7 @@ class Engine:
         for name in ("analyst", "feed", "dispatcher"):
             await self._end(name)
         late = await parts.crew.drain(parts.drain_s)
+        await parts.clerk.close()
         for name in list(self._tasks):
             await self._end(name)
         self.state = EngineState.STOPPED

@@ -322,7 +322,8 @@ class Store(Reader, Protocol):
     async def set_desired(self, trader: str, desired: Desired, by: str, why: str, at: datetime) -> None:
         """Keep what the operator wants of a trader. To the store a drain is a pause, and is told apart when read."""
 
-    async def set_halted(self, halted: bool, by: str, why: str, at: datetime) -> None: ...  # noqa: FBT001 - the switch itself
+    async def set_halted(self, halted: bool, by: str, why: str, at: datetime) -> None:  # noqa: FBT001 - the switch itself
+        """Turn the kill switch; on, it also sets the flag of `request_cancel` for every live order, in one transaction."""
 
     async def switches(self) -> EngineSwitches: ...
 

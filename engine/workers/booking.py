@@ -151,7 +151,7 @@ class Booking:
     async def _hand_in_rest(self, attempt: Attempt, report: OrderReport) -> None:
         if self._world.retry.child_for_rest:
             filled = max(report.filled_quantity, attempt.filled_quantity)
-            await hand_in_rest(self._world, await self.signal(attempt), attempt, filled)
+            await hand_in_rest(self._world, attempt, filled)
 
 
 def _event(attempt: Attempt, step: AttemptStep, finding: Finding, now: datetime) -> NewEvent:

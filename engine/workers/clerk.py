@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from engine.clock import Clock
 from engine.core.commands import Command, CommandKind, CommandState, NewCommand
-from engine.core.errors import CommandRefused, IllegalStep
+from engine.core.errors import CommandRefused, IllegalStep, StoreBusy, StoreFull
 from engine.core.events import Desired, EventKind, Level, NewEvent, Signal
 from engine.core.lifecycle import DUE_SIGNALS, LIVE_ATTEMPTS, RETRYABLE_SIGNALS, AttemptState, SignalState, SignalStep
 from engine.core.order import Attempt
 from engine.core.text import clean, counted
 from engine.core.values import Reason
 from engine.store.base import Applied, SignalMove, Store
+from engine.workers.cancels import Cancels
+from engine.workers.leftovers import why_too_late
 from engine.workers.trader import TraderActor
+
+T = TypeVar("T")
+INSIST_S: Final = 10.0
+INSIST_GAP_S: Final = 0.2
+ANSWER_S_MAX: Final = (
+    2.0  # an operator's cancel waits so long for the venue's word, and then says that there is none yet
+)
 
 
 class Reviewer(Protocol):
@@ -61,6 +70,7 @@ class Clerk:
     def __init__(self, world: ClerkWorld) -> None:
         self._world = world
         self._turn = asyncio.Lock()
+        self._cancels = Cancels(world.reviewer.cancel_order, world.clock)
         self._obey: Final[Mapping[CommandKind, Callable[[Command], Awaitable[str]]]] = {
             CommandKind.PAUSE: self._pause,
             CommandKind.DRAIN: self._drain,
@@ -84,16 +94,26 @@ class Clerk:
             return kept if kept.state is not CommandState.POSTED else await self._carry_out(kept)
 
     async def catch_up(self) -> int:
-        """Obey what an earlier engine kept and did not finish; returns how many wishes there were."""
+        """Obey what an earlier engine kept and did not finish; returns how many wishes there were.
+
+        Only what makes things safer is obeyed, and only if nobody has said otherwise since: whoever wished for something
+        else was told that it failed, and may have wished for the opposite by now.
+        """
         async with self._turn:
             left = await self._world.store.posted()
             for command in left:
-                await self._carry_out(command)
+                await self._carry_out(command, too_late=await why_too_late(command, self._world.store))
             return len(left)
 
-    async def _carry_out(self, command: Command) -> Command:
+    async def close(self) -> None:
+        """Let go of the cancels that no venue has answered: they are kept, and the next start asks again."""
+        await self._cancels.close()
+
+    async def _carry_out(self, command: Command, too_late: str = "") -> Command:
         state = CommandState.DONE
         try:
+            if too_late:
+                raise CommandRefused(too_late)
             result = await self._obey[command.kind](command)
         except (CommandRefused, IllegalStep) as refusal:
             state, result = CommandState.REFUSED, str(refusal)
@@ -109,7 +129,7 @@ class Clerk:
             code=f"{command.kind}_{state}",
             detail={"why": command.why, "args": dict(command.args), "request_id": command.request_id},
         )
-        await self._world.store.finish(command.id, state, result, [event])
+        await self._insist(lambda: self._world.store.finish(command.id, state, result, [event]))
         return Command(
             command.id,
             command.request_id,
@@ -218,14 +238,18 @@ class Clerk:
             event = self._event(signal, SignalState.CANCELLED, reason)
             await self._apply(SignalMove(signal.id, signal.version, SignalStep.CANCEL, now, reason, event))
             return f"signal {signal.id} is cancelled"
-        if signal.state is not SignalState.EXECUTING:
+        if signal.state not in {SignalState.EXECUTING, SignalState.NEEDS_REVIEW}:
             raise CommandRefused(f"it is {signal.state}; there is nothing left to cancel")
         event = self._event(signal, signal.state, Reason("cancel_requested", reason.text))
         await self._world.store.request_cancel(signal.id, event)
+        if signal.state is SignalState.NEEDS_REVIEW:
+            return (
+                f"noted: signal {signal.id} is cancelled once its review is answered; its order may be open until then"
+            )
         attempt = await self._attempt(signal.id, frozenset({AttemptState.ACCEPTED}))
         if attempt is None:
             return f"signal {signal.id} is cancelled as soon as its order's outcome is known"
-        return await self._world.reviewer.cancel_order(attempt)
+        return await self._cancels.answer(attempt)
 
     async def _apply(self, move: SignalMove) -> None:
         [applied] = await self._world.store.move_signals([move])
@@ -233,25 +257,40 @@ class Clerk:
             raise CommandRefused(f"signal {move.signal_id} moved on at the same moment ({applied}); look again")
 
     async def _halt(self, command: Command) -> str:
-        store = self._world.store
-        await store.set_halted(True, command.operator, command.why, self._world.clock.wall())
-        await self._world.refresh()
-        live = [a for a in await store.live_attempts() if a.state is not AttemptState.REVIEW]
-        for attempt in live:  # kept first: a venue that does not answer now is asked again until the order has ended
-            await self._keep_cancel(attempt, command)
-        open_orders = [a for a in live if a.state is AttemptState.ACCEPTED]
-        for attempt in open_orders:
-            await self._world.reviewer.cancel_order(attempt)
+        world = self._world
+        word = (command.operator, command.why, world.clock.wall())
+        await self._insist(lambda: world.store.set_halted(True, *word))  # and every live order is to be cancelled
+        await self._insist(world.refresh)
+        live = await self._insist(world.store.live_attempts)
+        ours = [a for a in live if a.trader in world.desks]
+        open_orders = [a for a in ours if a.state is AttemptState.ACCEPTED]
+        for (
+            attempt
+        ) in open_orders:  # nobody waits here: one venue that hangs must not hold up the others, nor the answer
+            self._cancels.begin(attempt)
+        reviews = [a for a in ours if a.state is AttemptState.REVIEW]
         told = [f"{_orders(len(open_orders))} being cancelled" if open_orders else "no order was open"]
-        if unproven := len(live) - len(open_orders):
+        if unproven := len(ours) - len(open_orders) - len(reviews):
             told.append(f"{_orders(unproven)} without an outcome yet, and cancelled if found open")
+        if reviews:
+            told.append(f"{_orders(len(reviews))} in review and may be open: look at {_traders(reviews)}")
+        if lost := [a for a in live if a.trader not in world.desks]:
+            told.append(
+                f"{_orders(len(lost))} not looked after, close them at {_traders(lost)}: no such trader is configured"
+            )
         return "; ".join(("halted: nothing is sent", *told))
 
-    async def _keep_cancel(self, attempt: Attempt, command: Command) -> None:
-        signal = await self._world.store.signal(attempt.signal_id)
-        if signal is not None and not signal.cancel_requested:
-            reason = Reason("cancel_requested", f"halted by {command.operator}" + _because(command.why))
-            await self._world.store.request_cancel(signal.id, self._event(signal, signal.state, reason))
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the store again while it is busy or full, for INSIST_S: a kill switch must not give up at the first try."""
+        clock = self._world.clock
+        until = clock.elapsed() + INSIST_S
+        while True:
+            try:
+                return await ask()
+            except (StoreBusy, StoreFull):
+                if clock.elapsed() >= until:
+                    raise
+                await clock.sleep(INSIST_GAP_S)
 
     async def _release(self, command: Command) -> str:
         await self._world.store.set_halted(False, command.operator, command.why, self._world.clock.wall())
@@ -328,8 +367,8 @@ _ABOUT_SIGNALS: Final = frozenset(
 _ABOUT_TRADERS: Final = frozenset({CommandKind.PAUSE, CommandKind.DRAIN, CommandKind.RESUME})
 
 
-def _because(why: str) -> str:
-    return f": {why}" if why else ""
+def _traders(attempts: Sequence[Attempt]) -> str:
+    return ", ".join(sorted({attempt.trader for attempt in attempts}))
 
 
 def _orders(count: int) -> str:

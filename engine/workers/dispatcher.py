@@ -113,6 +113,9 @@ class Dispatcher:
     async def _decide(self, signals: list[Signal], book: Book) -> list[Plan]:
         plans = []
         for signal in signals:
+            if signal.cancel_requested:
+                plans.append(self._withdrawn(signal))
+                continue
             try:
                 plan = await self._pipeline.plan(signal, book)
             except StoreError:
@@ -124,6 +127,21 @@ class Dispatcher:
                 book = reserve(signal.symbol, plan.intent.trader)
             plans.append(plan)
         return plans
+
+    def _withdrawn(self, signal: Signal) -> Plan:
+        """Return the end of a signal that waits although an operator withdrew it."""
+        now, reason = self._clock.wall(), Reason("cancelled", "it was to be cancelled")
+        event = NewEvent(
+            EventKind.SIGNAL,
+            now,
+            reason.text,
+            signal_id=signal.id,
+            code=reason.code,
+            from_state=signal.state,
+            to_state=SignalState.CANCELLED,
+        )
+        move = SignalMove(signal.id, signal.version, SignalStep.CANCEL, now, reason, event)
+        return Plan(signal, Verdict(()), move=move)
 
     def _poisoned(self, signal: Signal, crash: Exception) -> Plan:
         crashes = self._crashes[signal.id] = self._crashes.get(signal.id, 0) + 1

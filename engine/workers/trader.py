@@ -14,7 +14,7 @@ from engine.core.account import AccountFacts, venue_facts
 from engine.core.audit import overfill
 from engine.core.backoff import Dice, RetryPolicy
 from engine.core.errors import Doubtful, ExchangeError, ExecutionError, Refused, StoreBusy, StoreFull, Unsent
-from engine.core.events import EventKind, Level, NewEvent, Signal
+from engine.core.events import EventKind, Level, NewEvent
 from engine.core.lifecycle import AttemptState, AttemptStep, advance_attempt
 from engine.core.order import Attempt, Latency, OrderReport
 from engine.core.reconcile import End, after_attempt, step_for_answer
@@ -216,7 +216,7 @@ class TraderActor:
         if move.signal_step is not None:
             self._world.freed()
         if report is not None and step is AttemptStep.CLOSE_PART and self._world.retry.child_for_rest:
-            await hand_in_rest(self._world, ticket.signal, intent, report.filled_quantity)
+            await hand_in_rest(self._world, intent, report.filled_quantity)
         return Outcome(move_to(step), error, latency)
 
     def _move(
@@ -287,9 +287,10 @@ class RestWorld(Protocol):
     def freed(self) -> Callable[[], None]: ...
 
 
-async def hand_in_rest(world: RestWorld, signal: Signal, attempt: Attempt | Intent, filled: Decimal) -> None:
-    """Hand in what a venue left unfilled as a signal of its own. Safe to repeat."""
-    now = world.clock.wall()
+async def hand_in_rest(world: RestWorld, attempt: Attempt | Intent, filled: Decimal) -> None:
+    """Hand in what a venue left unfilled as a signal of its own, unless it was withdrawn by now. Safe to repeat."""
+    now, signal = world.clock.wall(), await world.store.signal(attempt.signal_id)
+    assert signal is not None, "an attempt's signal is never removed before it"
     rest = rest_of(signal, attempt, filled, now)
     if rest is None:
         return

@@ -52,7 +52,7 @@ def commit_intents(desk: Desk, intents: Sequence[Intent]) -> list[Applied]:
 
 def _commit(desk: Desk, intent: Intent) -> Applied:
     signal = desk.signal(intent.signal_id)
-    if signal is None or signal.version != intent.version or signal.state not in _DUE:
+    if signal is None or signal.version != intent.version or signal.state not in _DUE or signal.cancel_requested:
         return Applied.STALE
     if desk.is_held_back(intent.trader):
         return Applied.HELD
@@ -110,6 +110,7 @@ def _move(desk: Desk, move: AttemptMove) -> Applied:
     row = desk.attempt(move.client_order_id)
     if row is None or row.state != move.state.value or (move.epoch is not None and row.epoch != move.epoch):
         return Applied.STALE
+    move = _as_wished(desk, row, move)
     signal_step = _signal_step(desk, row, move)  # it may ask the database: before anything of this row is noted
     at, before = micros(move.at), row.state
     after = advance_attempt(move.state, move.step).value
@@ -258,6 +259,18 @@ def _position_detail(row: AttemptRow, held: Position | None) -> str:
         return to_json({"symbol": row.symbol})
     kept = {"symbol": row.symbol, "quantity": str(held.quantity), "entry_price": str(held.entry_price)}
     return to_json({**kept, "opened_at": held.opened_at.isoformat(), "opened_by": held.opened_by})
+
+
+def _as_wished(desk: Desk, row: AttemptRow, move: AttemptMove) -> AttemptMove:
+    """Return the move as the signal is by now: one that is to be cancelled does not wait for another attempt.
+
+    Whoever made the move may have looked at the signal before an operator withdrew it, or halted everything.
+    """
+    signal = desk.signal(row.signal_id) if move.signal_step is SignalStep.REQUEUE else None
+    if signal is None or not signal.cancel_requested:
+        return move
+    reason = Reason("cancelled", f"attempt {row.n} came to nothing; it was to be cancelled")
+    return replace(move, signal_step=SignalStep.CANCEL, signal_reason=reason, due_at=None)
 
 
 def _signal_step(desk: Desk, row: AttemptRow, move: AttemptMove) -> SignalStep | None:

@@ -14,6 +14,7 @@ from engine.store.sqlite.accounts import account_text
 from engine.store.sqlite.codec import micros, micros_or_none, to_json, told, told_json
 from engine.store.sqlite.desk import Desk
 from engine.store.sqlite.rows import command_of
+from engine.store.sqlite.signals import request_cancel
 
 _VERBS: Final = {Desired.RUN: "resumed", Desired.PAUSE: "paused", Desired.DRAIN: "paused, to drain,"}
 
@@ -70,7 +71,10 @@ def set_desired(desk: Desk, trader: str, desired: Desired, word: Word) -> None:
 
 
 def set_halted(desk: Desk, word: Word, *, halted: bool) -> None:
-    """Turn the kill switch, and say so in the journal if that is new."""
+    """Turn the kill switch, and say so in the journal if that is new.
+
+    With it on, every signal that has, or may have, a live order is to be cancelled: a halt is whole or not at all.
+    """
     desk.refuse_if_fenced()
     ((was,),) = desk.connection.execute(desk.query["is_halted"]).fetchall()
     desk.connection.execute(desk.query["set_halted"], (int(halted), word.by, micros(word.at), told(word.why)))
@@ -79,6 +83,19 @@ def set_halted(desk: Desk, word: Word, *, halted: bool) -> None:
         verb = "on" if halted else "off"
         states = ("halted", "released") if was else ("released", "halted")
         desk.note([_switched(EventKind.ENGINE, f"kill switch {verb}", word, states, None)])
+    if halted:
+        _cancel_all(desk, word)
+
+
+def _cancel_all(desk: Desk, word: Word) -> None:
+    desk.flush()
+    text = f"halted by {word.by or 'an operator'}" + (f": {word.why}" if word.why else "")
+    for (signal_id,) in desk.connection.execute(desk.query["signals_with_orders"]).fetchall():
+        signal = desk.signal(signal_id)
+        assert signal is not None, "a signal outlives its attempts"
+        if not signal.cancel_requested:
+            event = NewEvent(EventKind.SIGNAL, word.at, text, signal_id=signal_id, code="cancel_requested")
+            request_cancel(desk, signal_id, replace(event, from_state=signal.state, to_state=signal.state))
 
 
 def _switched(kind: EventKind, what: str, word: Word, states: tuple[str, str], trader: str | None) -> NewEvent:

@@ -82,7 +82,7 @@ class SqliteStore(Reads):
         return await self._write(lambda desk: signals.move_signals(desk, moves), Lane.SIGNAL)
 
     async def request_cancel(self, signal_id: str, event: NewEvent) -> Applied:
-        return await self._write(lambda desk: signals.request_cancel(desk, signal_id, event), Lane.SIGNAL)
+        return await self._write(lambda desk: signals.request_cancel(desk, signal_id, event), Lane.OUTCOME)
 
     # attempts
 

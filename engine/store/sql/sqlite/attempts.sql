@@ -16,6 +16,9 @@ WHERE n = (SELECT max(n) FROM attempt WHERE signal_seq = wanted.value)
 -- name: live_attempts
 SELECT * FROM attempt INDEXED BY attempt_live WHERE ended_at IS NULL ORDER BY seq
 
+-- name: signals_with_orders
+SELECT DISTINCT signal_id FROM attempt INDEXED BY attempt_live WHERE ended_at IS NULL
+
 -- name: orphans
 SELECT client_order_id FROM attempt INDEXED BY attempt_live
 WHERE ended_at IS NULL AND state = 'intent' ORDER BY seq
