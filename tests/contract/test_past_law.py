@@ -157,15 +157,6 @@ class PastMachine(StoreMachine):
 
     @precondition(lambda self: self.known)
     @rule(pick=st.integers(0, 99))
-    def ask_to_cancel(self, pick: int) -> None:
-        known = self._pick(pick)
-        if known.state is SignalState.EXECUTING:
-            event = an_event("withdrawn", kind=EventKind.SIGNAL, signal_id=known.put.signal_id, code="cancel_requested")
-            self.run(self.store.request_cancel(known.put.signal_id, event))
-            known.version += 1
-
-    @precondition(lambda self: self.known)
-    @rule(pick=st.integers(0, 99))
     def put_back(self, pick: int) -> None:
         known = self._pick(pick)
         signal = self.run(self.store.signal(known.put.signal_id))
@@ -176,7 +167,7 @@ class PastMachine(StoreMachine):
             later = signal.expires_at + timedelta(seconds=60)
             move = a_signal_move(signal, SignalStep.RETRY, reason=reason, event=event, expires_at=later)
             self.run(self.store.move_signals([move]))
-            known.state, known.version = SignalState.WAITING, known.version + 1
+            known.state, known.version, known.is_withdrawn = SignalState.WAITING, known.version + 1, False
             assert known.state in DUE_SIGNALS
 
     @invariant()

@@ -35,6 +35,7 @@ WHOLE = {
     "positions": "position",
     "live_attempts": "attempt USING INDEX attempt_live",
     "under_way": "attempt USING INDEX attempt_live",
+    "signals_with_orders": "attempt USING INDEX attempt_live",
     "orphans": "attempt USING INDEX attempt_live",
     "overdue": "attempt USING INDEX attempt_live",
     "posted_commands": "command USING INDEX command_posted",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.clock import run_on
-from engine.core.events import Desired
+from engine.core.events import Desired, EventKind
 from engine.core.lifecycle import (
     ATTEMPT_LIFE,
     DUE_SIGNALS,
@@ -35,7 +35,7 @@ from engine.core.order import OrderRequest
 from engine.core.values import NewSignal
 from engine.store.base import Applied, AttemptMove, PutOutcome
 from engine.store.sqlite import SqliteStore
-from tests.support.builders import NOW, a_fill, a_signal, a_signal_move, an_attempt_move, an_intent
+from tests.support.builders import NOW, a_fill, a_signal, a_signal_move, an_attempt_move, an_event, an_intent
 from tests.support.store import a_store
 
 T = TypeVar("T")
@@ -51,6 +51,9 @@ ENDS = {
 }
 
 
+_HAS_ORDER = frozenset({SignalState.EXECUTING, SignalState.NEEDS_REVIEW})
+
+
 @dataclass
 class Known:
     """What the model knows of a signal; an attempt's tally is a success for ever, or a failure until it is one."""
@@ -62,6 +65,7 @@ class Known:
     orders: list[OrderRequest]
     traders: list[str]
     tallies: list[str]
+    is_withdrawn: bool = False
 
     def end(self, after: AttemptState) -> None:
         """Let the last attempt be in `after`."""
@@ -79,6 +83,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=run_on(None))
         self.known: dict[str, Known] = {}
         self.paused: set[str] = set()
+        self.halted = False
         self.traded: Counter[tuple[str, str]] = Counter()
         self.repeated = self.trades = 0
         self.store = self._open()
@@ -129,6 +134,23 @@ class StoreMachine(RuleBasedStateMachine):
         (self.paused.discard if desired is Desired.RUN else self.paused.add)(trader)
 
     @precondition(lambda self: self.known)
+    @rule(pick=st.integers(0, 99))
+    def ask_to_cancel(self, pick: int) -> None:
+        known = self._pick(pick)
+        if known.state is SignalState.EXECUTING:
+            event = an_event("withdrawn", kind=EventKind.SIGNAL, signal_id=known.put.signal_id, code="cancel_requested")
+            self.run(self.store.request_cancel(known.put.signal_id, event))
+            known.is_withdrawn, known.version = True, known.version + 1
+
+    @rule(on=st.booleans())
+    def halt(self, on: bool) -> None:
+        self.run(self.store.set_halted(on, "ada", "", NOW))
+        self.halted = on
+        for known in self.known.values() if on else ():
+            if known.state in _HAS_ORDER and not known.is_withdrawn and set(known.attempts) & LIVE_ATTEMPTS:
+                known.is_withdrawn, known.version = True, known.version + 1
+
+    @precondition(lambda self: self.known)
     @rule(step=st.sampled_from(SignalStep), pick=st.integers(0, 99), late=st.booleans())
     def step(self, step: SignalStep, pick: int, late: bool) -> None:
         known = self._pick(pick)
@@ -142,6 +164,7 @@ class StoreMachine(RuleBasedStateMachine):
         applied = self.run(self.store.move_signals([stale, move] if late else [move, stale]))
         assert sorted(applied) == [Applied.APPLIED, Applied.STALE]
         known.state, known.version = after, known.version + 1
+        known.is_withdrawn = known.is_withdrawn and step is not SignalStep.RETRY
 
     @precondition(lambda self: self.known)
     @rule(picks=st.lists(st.integers(0, 99), min_size=1, max_size=4), trader=st.sampled_from(TRADERS))
@@ -154,9 +177,9 @@ class StoreMachine(RuleBasedStateMachine):
             return list(await asyncio.gather(*(self.store.commit_intents([intent]) for intent in intents)))
 
         for known, intent, (applied,) in zip(chosen, intents, self.run(together()), strict=True):
-            if known.state not in DUE_SIGNALS:
+            if known.state not in DUE_SIGNALS or known.is_withdrawn:
                 assert applied is Applied.STALE
-            elif trader in self.paused:
+            elif trader in self.paused or self.halted:
                 assert applied is Applied.HELD
             else:
                 assert applied is Applied.APPLIED
@@ -194,7 +217,9 @@ class StoreMachine(RuleBasedStateMachine):
                 self.trades += 1
                 self.traded[known.traders[-1], known.put.symbol] += known.put.side.sign
             if move.signal_step is not None:
-                known.state, known.version = SIGNAL_LIFE[known.state, move.signal_step], known.version + 1
+                is_over = known.is_withdrawn and move.signal_step is SignalStep.REQUEUE
+                step_taken = SignalStep.CANCEL if is_over else move.signal_step
+                known.state, known.version = SIGNAL_LIFE[known.state, step_taken], known.version + 1
 
     def _pick(self, number: int) -> Known:
         names = sorted(self.known)
