@@ -13,7 +13,7 @@ from engine.core.board import EngineState, ExecutionStatus
 from engine.core.commands import Command, NewCommand
 from engine.core.errors import BadInput, CommandRefused, SignalDeckError, StoreBroken
 from engine.core.events import EventKind, Level, NewEvent, Route, Signal
-from engine.core.intake import RESERVED_SOURCES, Taken, new_signal
+from engine.core.intake import RESERVED_SOURCES, Taken, addressed, new_signal
 from engine.core.lifecycle import AttemptState
 from engine.core.text import clean, counted
 from engine.core.values import NewSignal
@@ -211,13 +211,14 @@ class Engine:
     async def hand_in(self, requests: list[Mapping[str, object]]) -> list[Taken]:
         """Validate and keep signals, item by item; the answer comes after the commit."""
         self._must_run()
-        now = self._parts.clock.wall()
+        parts, now = self._parts, self._parts.clock.wall()
         answers: list[Taken | None] = []
         good: list[NewSignal] = []
         refused: list[NewEvent] = []
         for raw in requests:
             try:
-                good.append(new_signal(raw, self._parts.signal_ttl_s, now, self._ids, self._parts.reserved_sources))
+                new = new_signal(raw, parts.signal_ttl_s, now, self._ids, parts.reserved_sources)
+                good.append(addressed(new, parts.traders))
                 answers.append(None)
             except BadInput as problem:
                 text = clean(str(problem))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -78,3 +79,18 @@ def new_signal(
         note=request.note,
         preferred_trader=request.trader,
     )
+
+
+def addressed(signal: NewSignal, traders: Collection[str]) -> NewSignal:
+    """Return the signal with its trader's full name: screens leave `trader_` out, and so may whoever reads them.
+
+    Raises BadInput if no such trader is configured: else its order would go to another one.
+    """
+    name = signal.preferred_trader
+    if name is None or name in traders:
+        return signal
+    if f"trader_{name}" in traders:
+        return replace(signal, preferred_trader=f"trader_{name}")
+    near = difflib.get_close_matches(name, traders, n=1)
+    fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(traders)}"
+    raise BadInput("trader", f"no trader is called '{name}'", fix)

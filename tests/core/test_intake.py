@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from engine.clock import SeededChance
 from engine.core.errors import BadInput
-from engine.core.intake import new_signal
+from engine.core.intake import addressed, new_signal
 from engine.core.text import clean
 from engine.core.values import NewSignal, Side, is_symbol
-from tests.support.builders import NOW
+from tests.support.builders import NOW, a_signal
 
 GOOD: dict[str, object] = {"symbol": "BTC/USDT", "side": "buy"}
 
@@ -232,3 +232,17 @@ def test_whoever_only_hands_a_signal_over_does_not_pay_for_checking_it() -> None
     code = "import sys, engine.core.intake; print(any(m in sys.modules for m in ('pydantic', 'numpy')))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("given", "meant"), [("trader_a", "trader_a"), ("a", "trader_a"), ("b", "b"), (None, None)])
+def test_a_trader_is_found_by_its_name_or_by_what_the_screens_call_it(given: str | None, meant: str | None) -> None:
+    assert addressed(a_signal(preferred_trader=given), ["trader_a", "b", "trader_b"]).preferred_trader == meant
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"), [("momentun", "did you mean momentum?"), ("nobody", "known: momentum, spare")]
+)
+def test_a_signal_for_a_trader_that_is_not_there_goes_to_no_other_one(given: str, fix: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        addressed(a_signal(preferred_trader=given), ["momentum", "spare"])
+    assert str(refused.value) == f"trader: no trader is called '{given}' ({fix})"
