@@ -186,8 +186,10 @@ class Clerk:
         return f"{desk.name} runs"
 
     async def _pause_all(self, command: Command) -> str:
+        drains = {state.name for state in await self._world.store.traders() if state.desired is Desired.DRAIN}
         for name in self._world.desks:
-            await self._set(name, Desired.PAUSE, command)
+            if name not in drains:  # it is paused already, and more than that
+                await self._set(name, Desired.PAUSE, command)
         await self._world.refresh()
         return f"{len(self._world.desks)} traders are paused"
 
