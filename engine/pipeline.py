@@ -103,7 +103,9 @@ class OrderExecutionPipeline:
         if way.trader is None or sized is None:
             return self._unrouted(signal, verdict, way)
         desk = self._desks[way.trader]
-        waiting = max(0.0, (now - signal.received_at).total_seconds())
+        # What an operator puts back hours later has not been slow.
+        asked = signal.due_at if signal.reason.code == "retried" else signal.received_at
+        waiting = max(0.0, (now - asked).total_seconds())
         intent = self._intent(
             signal, verdict, way, sized, Latency(waiting=waiting, gating=self._clock.elapsed() - began)
         )

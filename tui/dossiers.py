@@ -287,7 +287,7 @@ def _trader_facts(trader: TraderState, now: datetime) -> Section:
     rate = trader.successes / trader.attempts if trader.attempts else None
     facts = (
         row("exchange", trader.exchange),
-        row("in flight", str(trader.in_flight)),
+        row("live orders", str(trader.in_flight)),
         row("wanted", Cell(trader.desired.value, "bold")),
         row("wanted by", trader.desired_by or NOTHING),
         row("wanted since", date_time(trader.desired_at) if trader.desired_at else NOTHING),

@@ -213,7 +213,7 @@ class TraderState:
     breaker_fact: str = ""
     quarantined: bool = False
     proof_broken: bool = False  # the quarantine is for an order that should not be: only an operator lifts it
-    in_flight: int = 0
+    in_flight: int = 0  # live orders: sent and not answered, open, unknown, or in review
     latency_p50: float | None = None
     latency_p95: float | None = None
     attempts: int = 0

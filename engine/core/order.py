@@ -89,7 +89,7 @@ class PlacedFill:
 class Latency:
     """The parts of one attempt's time, in seconds; None where the part was not reached.
 
-    waiting: signal received to the gate's first look. gating: gate to intent committed. submitting: intent committed to
+    waiting: signal received, or put back by an operator, to the gate's look. gating: gate to intent committed. submitting: intent committed to
     request handed to the venue. acknowledged: request handed over to answer. filled: answer to the last fill.
     """
 

@@ -4,15 +4,16 @@ heartbeat are decided on. It decides nothing itself."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.clock import Clock
 from engine.core.board import EngineFacts, EngineState, Totals
 from engine.core.events import Desired, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
+from engine.core.order import Attempt
 from engine.core.portfolio import EngineSwitches, Holdings
 from engine.core.readiness import ReadinessFacts
 from engine.core.risk import Book, Limits
@@ -28,6 +29,8 @@ from engine.workers.trader import TraderActor
 
 PRICE_AGE_INTERVALS: Final = 6  # a price may be this many candle intervals old, and at least PRICE_AGE_S_MIN
 PRICE_AGE_S_MIN: Final = 30.0
+WAITS_MAX: Final = timedelta(days=1)  # no signal waits longer for its next look
+OLDEST_AMONG: Final = 128
 DISK_STOP_BYTES: Final = 64 * 1024 * 1024  # below it nothing is sent
 
 
@@ -104,7 +107,7 @@ class Situation:
         """Return what the diagnosis looks at."""
         parts, store, feed = self._parts, self._parts.store, self._parts.feed.facts()
         totals, live = await store.totals(), await store.live_attempts()
-        due = await store.due(now, 1)
+        queue = await store.due(now + WAITS_MAX, OLDEST_AMONG)
         last = await store.last_signals(1)
         windows = {symbol: parts.feed.window(symbol) for symbol in parts.feed.symbols()}
         panel = parts.analyst.panel
@@ -129,12 +132,12 @@ class Situation:
             voting_errors=panel.faults,
             last_signal_at=last[0].received_at if last else None,
             waiting=waiting,
-            oldest_waiting_s=(now - due[0].received_at).total_seconds() if due else 0.0,
+            oldest_waiting_s=max(((now - signal.received_at).total_seconds() for signal in queue), default=0.0),
             automated=parts.limits.automated_trading,
             switches=self.switches,
             limits=parts.limits,
             holdings=await store.holdings(now),
-            traders=tuple(_with_counts(state, totals) for state in self.trader_states().values()),
+            traders=tuple(_with_counts(state, totals, live) for state in self.trader_states().values()),
             traders_ready=frozenset(name for name, desk in parts.desks.items() if desk.ready),
             unknown=sum(a.state is AttemptState.UNKNOWN for a in live),
             reviews=sum(a.state is AttemptState.REVIEW for a in live),
@@ -207,7 +210,8 @@ class Situation:
         return health is None or health.disk_free_bytes >= DISK_STOP_BYTES
 
 
-def _with_counts(state: TraderState, totals: Totals) -> TraderState:
-    """Return the state with the trader's attempts, which only the store counts."""
+def _with_counts(state: TraderState, totals: Totals, live: Sequence[Attempt]) -> TraderState:
+    """Return the state with the trader's attempts as the store counts them: on every screen they are the same."""
     attempts, successes = (by.get(state.name, 0) for by in (totals.attempts_by_trader, totals.successes_by_trader))
-    return replace(state, attempts=attempts, successes=successes)
+    alive = sum(attempt.trader == state.name for attempt in live)
+    return replace(state, attempts=attempts, successes=successes, in_flight=alive)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from engine.core.commands import CommandKind
 from engine.core.lifecycle import AttemptState, SignalState
 from tests.support.decks import Running, a_running, a_trader, settings_of
 from tests.support.world import live
@@ -74,6 +76,18 @@ def test_a_traders_attempts_are_counted_in_the_diagnosis_as_on_the_dashboard(db:
             checks = await checks_of(running)
             assert checks["trader north"].endswith("0 of 1 attempts succeeded")
             assert checks["trader south"].endswith("1 of 1 attempts succeeded")
+
+    live(play())
+
+
+def test_how_long_the_oldest_signal_waits_is_told_although_it_is_not_due(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north"))) as running:
+            await running.wish(CommandKind.HALT)
+            await running.hand_in(ttl=600)
+            await running.pass_time(45)
+            fact = (await checks_of(running))["queue"]
+            assert re.search(r"1 signal waits, the oldest for 4[5-7] s", fact), fact
 
     live(play())
 

@@ -144,3 +144,29 @@ def test_a_halt_cancels_an_order_that_is_found_open_only_later(db: Path) -> None
             assert open_at_the_venue(running) == 0
 
     live(play())
+
+
+def test_pausing_everybody_leaves_a_drain_a_drain(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north"), a_trader("south"))) as running:
+            await running.wish(CommandKind.DRAIN, "north")
+            await running.wish(CommandKind.PAUSE_ALL)
+            wanted = {state.name: state.desired for state in await running.engine.store.traders()}
+            assert wanted == {"north": Desired.DRAIN, "south": Desired.PAUSE}
+
+    live(play())
+
+
+def test_a_signal_that_is_put_back_has_not_been_slow_since_it_came_first(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north"))) as running:
+            await running.wish(CommandKind.PAUSE, "north")
+            taken = await running.hand_in(ttl=5)
+            await running.until(taken.signal_id, SignalState.EXPIRED)
+            await running.pass_time(600)
+            await running.wish(CommandKind.RESUME, "north")
+            await running.wish(CommandKind.RETRY, taken.signal_id)
+            story = await running.until(taken.signal_id, SignalState.DONE)
+            assert (story.attempts[-1].latency.waiting or 0.0) < 5
+
+    live(play())

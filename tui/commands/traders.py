@@ -32,7 +32,7 @@ def list_traders(named: Named, options: OnlyJson) -> None:
         print_json({"traders": [trader_document(t) for t in found]})
         return
     print_table(
-        ["TRADER", "EXCHANGE", "AVAILABLE", "WHY NOT", "HEALTH", "BREAKER", "IN FLIGHT", "OK", "P95", "EXTERNAL"],
+        ["TRADER", "EXCHANGE", "AVAILABLE", "WHY NOT", "HEALTH", "BREAKER", "LIVE", "OK", "P95", "EXTERNAL"],
         [
             (t.name, t.exchange, t.is_available, t.told, t.health, t.breaker, t.in_flight,
              f"{t.successes}/{t.attempts}", milliseconds(t.latency_p95), t.account.external_count)

@@ -48,7 +48,7 @@ class TradersPanel(TablePanel):
     columns = (
         Column("name", "trader", 19, grows=True),
         Column("state", "state", 12),
-        Column("in_flight", "fly", 3, align="right"),
+        Column("in_flight", "live", 4, align="right"),
         Column("p50", "p50", 5, align="right", rank=2),
         Column("p95", "p95", 5, align="right", rank=3),
         Column("ok", "ok", 4, align="right", rank=1),
