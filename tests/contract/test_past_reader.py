@@ -255,12 +255,13 @@ def test_only_candles_that_had_closed_are_seen(db: Path) -> None:
             now_ms = int(NOW.timestamp() * 1000)
             kept = [Candle("X/Y", now_ms + n * 10_000, 10_000, 1, 2, 1, 2, 1) for n in (-2, -1, 0)]
             await store.keep_candles(kept)
-            await store.note([an_event("it is noon", at=NOW)])
+            await store.note([an_event("the third candle is half done", at=NOW + timedelta(seconds=5))])
             moment = await last(store)
             async with the_past(db) as past:
                 await past.go(moment)
                 hour = timedelta(hours=1)
                 assert await past.candles("X/Y", NOW - hour, NOW + hour, 9) == kept[:2]
+                assert await past.candles("X/Y", NOW - hour, NOW + hour, 1) == kept[1:2], "the newest that had closed"
                 assert await past.symbols() == ["X/Y"]
 
     play(scene())

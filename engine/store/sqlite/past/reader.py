@@ -128,8 +128,9 @@ class PastReader(Reads):
         """Return the candles that had closed; what is kept of them never changes."""
         await self._ask(lambda _: None)
         now_ms = self._picture.at // 1_000
-        found = await self._file.candles(symbol, since, min(until, moment(self._picture.at)), limit)
-        return [candle for candle in found if candle.closed_ms <= now_ms]
+        # One more than is asked for: the newest that had begun had most often not closed.
+        found = await self._file.candles(symbol, since, min(until, moment(self._picture.at)), limit + 1)
+        return [candle for candle in found if candle.closed_ms <= now_ms][-limit:]
 
     async def symbols(self) -> list[str]:
         return await self._file.symbols()
