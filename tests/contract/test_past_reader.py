@@ -232,6 +232,34 @@ def test_who_paused_what_was_down_and_why_is_told_as_it_was_said(db: Path) -> No
     play(scene())
 
 
+def test_how_a_trader_stood_does_not_change_with_what_a_later_start_found_out_anew(db: Path) -> None:
+    unchecked = TraderState("north", "paper")
+    up = replace(unchecked, health=Health.UP)
+    turned = TraderHealth(up, tuple(health.transitions(unchecked, up, NOW)))
+
+    async def health_at(moment: int) -> Health:
+        async with the_past(db) as past:
+            await past.go(moment)
+            [north] = await past.traders()
+            return Health(north.health)
+
+    async def scene() -> None:
+        async with an_open_store(db) as store:
+            await store.declare_traders({"north": "paper"})
+            await store.note_health([turned])
+            await store.note([an_event("all is well", at=NOW)])
+            before = await last(store)
+        assert await health_at(before) is Health.UP
+        async with an_open_store(db) as store:
+            await store.note([an_event("started again", at=NOW)])
+            between = await last(store)
+            await store.note_health([turned])
+        assert await health_at(before) is Health.UP
+        assert await health_at(between) is Health.UNCHECKED
+
+    play(scene())
+
+
 def test_a_drain_is_told_apart_from_a_pause_as_it_was_said(db: Path) -> None:
     async def scene() -> None:
         async with an_open_store(db) as store:

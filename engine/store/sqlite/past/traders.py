@@ -29,7 +29,7 @@ def _trader_at(past: Past, row: Columns) -> Columns:
     drain = row[18]
     if _has_turned("switched", until, after):
         turn = until.get("switched")
-        wanted = _stood("switched", until, after, _DRAIN if drain else desired)
+        wanted = _stood(past, until.get("switched"), after.get("switched"), _DRAIN if drain else desired)
         desired, drain = (_PAUSE, 1) if wanted == _DRAIN else (wanted, 0)
         said = turn.detail if turn else {}
         desired_by, why, desired_at = said.get("by", ""), said.get("why", ""), turn.at if turn else None
@@ -37,16 +37,16 @@ def _trader_at(past: Past, row: Columns) -> Columns:
         desired_by, why, desired_at = "", "", None  # said again since, to no effect: the journal does not tell of that
     if _has_turned("health_", until, after):
         turn = until.get("health_")
-        health = _stood("health_", until, after, health)
+        health = _stood(past, until.get("health_"), after.get("health_"), health)
         health_since, health_fact = turn.at if turn else None, str(turn.detail.get("fact", "")) if turn else ""
     if _has_turned("breaker_", until, after):
         turn = until.get("breaker_")
-        breaker = _stood("breaker_", until, after, breaker)
+        breaker = _stood(past, until.get("breaker_"), after.get("breaker_"), breaker)
         breaker_fact = str(turn.detail.get("fact", "")) if turn else ""
         open_until = _micros_or_none(turn.detail.get("open_until")) if turn else None
     if _has_turned("quarantine_", until, after):
         turn = until.get("quarantine_")
-        quarantined = int(_stood("quarantine_", until, after, "free") == "quarantined")
+        quarantined = int(_stood(past, until.get("quarantine_"), after.get("quarantine_"), "free") == "quarantined")
         broken = int(bool(quarantined and turn is not None and turn.detail.get("proof_broken")))
     wish = (name, exchange, listed, desired, desired_by, desired_at, why)
     return (
@@ -72,11 +72,11 @@ def _has_turned(kind: str, until: dict[str, Told], after: dict[str, Told]) -> bo
     return kind in after or kind in until
 
 
-def _stood(kind: str, until: dict[str, Told], after: dict[str, Told], now: str) -> str:
-    before, then = until.get(kind), after.get(kind)
+def _stood(past: Past, before: Told | None, then: Told | None, now: str) -> str:
+    """Return how it stood, from the last turn before the moment, the first one after it, and how it stands `now`."""
     if before is None:
         return then.from_state if then is not None else now
-    if then is None or before.epoch == then.epoch:
+    if then is None or before.epoch in {past.epoch, then.epoch}:
         return before.to_state
     return then.from_state  # an engine that starts finds health out anew, and does not tell of it
 
