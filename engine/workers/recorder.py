@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from engine.core.errors import StoreError
 from engine.core.values import Candle
+from engine.log import logger
 from engine.store.base import Store
 
 QUEUE_MAX: Final = 20_000
 ROWS_AT_ONCE: Final = 500  # in one transaction: a millisecond or two, in which a signal may have to wait
+
+_log = logger("recorder")
 
 
 class Recorder:
@@ -38,10 +42,25 @@ class Recorder:
             if not batch:
                 return
             try:
-                await self._store.keep_candles(batch)
+                await self._keep(batch)
             except BaseException:
                 self._put_back(batch)
                 raise
+
+    async def _keep(self, batch: Sequence[Candle]) -> None:
+        """Write a batch; a candle that the store can never take is counted as lost, and holds up no other."""
+        try:
+            await self._store.keep_candles(batch)
+        except Exception as error:
+            if isinstance(error, StoreError) and type(error) is not StoreError:
+                raise  # the store's state, not what it was given
+            if len(batch) == 1:
+                self.lost += 1
+                _log.warning("a candle is not kept", symbol=batch[0].symbol, error=repr(error))
+                return
+            middle = len(batch) // 2
+            await self._keep(batch[:middle])
+            await self._keep(batch[middle:])
 
     def _put_back(self, batch: Sequence[Candle]) -> None:
         room = self._queue_max - len(self._waiting)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from engine.core.values import Candle
 from engine.market.candles import CandleBuilder
 from engine.workers.feed import Feed, Listeners
 from engine.workers.recorder import ROWS_AT_ONCE, Recorder
+from tests.support.store import an_open_store
 from tests.support.world import SYMBOL, ScriptedSource, WoundClock, a_candle, a_tick, a_world, live
 
 AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -127,5 +131,26 @@ def test_every_closed_candle_of_the_feed_is_kept_its_past_too() -> None:
             window = builder.window(SYMBOL)
             assert window is not None
             assert [candle.close for candle in kept] == window.close.tolist()
+
+    live(story())
+
+
+def test_a_candle_that_no_store_can_take_is_lost_alone_and_told(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with an_open_store(tmp_path / "deck.sqlite") as store:
+            recorder = Recorder(store)
+            good = some(20)
+            bad = [
+                replace(good[3], symbol="\ud800"),
+                replace(good[5], opened_ms=2**62),
+                replace(good[7], close=math.nan),
+                replace(good[9], interval_ms=0),
+            ]
+            recorder.take([*good[:8], *bad, *good[8:]])
+            await recorder.flush()
+            assert recorder.lost == len(bad)
+            assert await store.candles("X/Y", *AGES, 100) == good
+            await recorder.flush()
+            assert recorder.lost == len(bad)
 
     live(story())
