@@ -23,7 +23,8 @@ ON_ALL: Final = {
         "pausing all",
         "Pause all traders",
         "every trader",
-        "Pause: no trader takes a new signal until it is resumed. Open orders stay open, and are looked after.",
+        "Pause: no trader takes a new signal until it is resumed, exits included: positions stay as they are. Open orders "
+        "stay open, and are looked after.",
         is_mild=True,
     ),
     "resume_all": Wish(

@@ -161,18 +161,25 @@ class Clerk:
         await self._set(desk.name, Desired.PAUSE, command)
         await self._world.refresh()
         live = await self._live(desk.name)
-        return f"{desk.name} is paused" + (f"; {_orders(live)} looked after" if live else "")
+        told = f"{desk.name} is paused" + (f"; {_orders(live)} looked after" if live else "")
+        return told + await self._held(desk.name)
 
     async def _drain(self, command: Command) -> str:
         desk = self._desk(command.target)
         await self._set(desk.name, Desired.DRAIN, command)
         await self._world.refresh()
         live = await self._live(desk.name)
-        return (
+        told = (
             f"{desk.name} drains; {_orders(live)} waited for"
             if live
             else f"{desk.name} is drained: no order of it lives"
         )
+        return told + await self._held(desk.name)
+
+    async def _held(self, name: str) -> str:
+        """Say what a trader that takes no signals leaves without exits."""
+        held = sum(position.trader == name for position in await self._world.store.positions())
+        return f"; {counted(held, 'position gets', 'positions get')} no exits meanwhile" if held else ""
 
     async def _live(self, name: str) -> int:
         return sum(attempt.trader == name for attempt in await self._world.store.live_attempts())

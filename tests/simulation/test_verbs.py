@@ -170,3 +170,18 @@ def test_a_signal_that_is_put_back_has_not_been_slow_since_it_came_first(db: Pat
             assert (story.attempts[-1].latency.waiting or 0.0) < 5
 
     live(play())
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(CommandKind.PAUSE, "north is paused"), (CommandKind.DRAIN, "north is drained: no order of it lives")],
+)
+def test_who_is_paused_with_a_position_is_said_to_give_it_no_exits(db: Path, kind: CommandKind, told: str) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north"))) as running:
+            taken = await running.hand_in()
+            await running.until(taken.signal_id, SignalState.DONE)
+            done = await running.wish(kind, "north")
+            assert done.result == f"{told}; 1 position gets no exits meanwhile"
+
+    live(play())
