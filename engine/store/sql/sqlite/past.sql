@@ -13,6 +13,11 @@ SELECT * FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?
 -- name: loud_within
 SELECT * FROM event INDEXED BY event_error WHERE level >= 30 AND level >= ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?
 
+-- The one look through the whole journal: what it finds is remembered, and the next look begins where it ended.
+-- name: switches_within
+SELECT seq, at, from_state, to_state, detail FROM event
+WHERE seq > ? AND seq <= ? AND kind = 'engine' AND code = 'switched' ORDER BY seq
+
 -- name: turns_until
 SELECT * FROM event INDEXED BY event_trader WHERE kind = 'trader' AND trader = ? AND seq <= ? ORDER BY seq DESC LIMIT ?
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from engine.core.board import EngineFacts, EngineState
-from engine.core.commands import CommandKind, CommandState
 from engine.store.sqlite.codec import moment
 from engine.store.sqlite.past.moments import Columns, Past
-from engine.store.sqlite.rows import command_of, facts_of
+from engine.store.sqlite.past.switches import Halt
+from engine.store.sqlite.rows import facts_of
 
 _OPENED: Final = ("store", "opened")
 
 
-def engine_at(past: Past, commands: Sequence[Columns], traders: Sequence[Columns]) -> EngineFacts | None:
+def engine_at(past: Past, halt: Halt | None, traders: Sequence[Columns]) -> EngineFacts | None:
     """Return the engine as far as the journal tells of it: how it stood, who halted it. None if none has ever run."""
     snapshot = past.rows("snapshot", "engine")
     if not snapshot:
         return None
     now = moment(past.at)
-    halt = _halt(past, commands)
     facts = EngineFacts(
         facts_of(snapshot[0][0]).mode,
         _state(past, traders, is_halted=halt is not None),
@@ -32,7 +30,7 @@ def engine_at(past: Past, commands: Sequence[Columns], traders: Sequence[Columns
         beat_at=now,
         market_at=now,
     )
-    return facts if halt is None else replace(facts, halted_by=halt[0], halted_at=halt[1])
+    return facts if halt is None else replace(facts, halted_by=halt.by, halted_at=halt.at)
 
 
 def _state(past: Past, traders: Sequence[Columns], *, is_halted: bool) -> EngineState:
@@ -44,16 +42,3 @@ def _state(past: Past, traders: Sequence[Columns], *, is_halted: bool) -> Engine
         return EngineState.HALTED
     listed = [row for row in traders if row[2]]
     return EngineState.PAUSED if listed and all(row[3] == "pause" for row in listed) else EngineState.RUNNING
-
-
-def _halt(past: Past, commands: Sequence[Columns]) -> tuple[str, datetime] | None:
-    """Return who had turned the kill switch on, and when; None while it was off."""
-    switched = [e for e in past.near if e.kind == "engine" and e.code == "switched" and e.seq <= past.seq]
-    if switched:
-        last = switched[-1]
-        return (str(last.detail.get("by", "")), moment(last.at)) if last.to_state == "halted" else None
-    for command in map(command_of, commands):
-        if command.state is CommandState.DONE and command.kind in (CommandKind.HALT, CommandKind.RELEASE):
-            is_on = command.kind is CommandKind.HALT
-            return (command.operator, command.finished_at or command.at) if is_on else None
-    return None

@@ -25,6 +25,7 @@ from engine.store.sqlite.past.engine import engine_at
 from engine.store.sqlite.past.lives import Life, Row, Told, as_of, told_of
 from engine.store.sqlite.past.moments import Columns, Past, last_where, past_at
 from engine.store.sqlite.past.positions import held, last_fill, traded_after
+from engine.store.sqlite.past.switches import Switches
 from engine.store.sqlite.past.traders import trader_rows
 from engine.store.sqlite.queries import named_queries
 from engine.store.sqlite.rows import facts_text
@@ -49,6 +50,7 @@ class Picture:
         self.connection: sqlite3.Connection | None = None
         self.seq, self.at, self.newest = 0, 0, 0
         self._query = named_queries()
+        self._switches = Switches()
 
     def close(self) -> None:
         connection, self.connection, self.seq = self.connection, None, 0
@@ -228,12 +230,11 @@ class Picture:
         self._many("keep_position", [_position_columns(position) for position in held(past, pairs, last)])
 
     def _stand(self, past: Past, traders: Sequence[Columns]) -> None:
-        commands = command_rows(past)
         self._here.execute(self._query["clear_alerts"])
         self._many("put_alert_row", alert_rows(past))
         self._here.execute(self._query["clear_commands"])
-        self._many("put_command_row", commands)
-        facts = engine_at(past, commands, traders)
+        self._many("put_command_row", command_rows(past))
+        facts = engine_at(past, self._switches.halt(past), traders)
         if facts is not None:
             self._here.execute(self._query["keep_snapshot"], ("engine", facts_text(facts)))
 
