@@ -174,7 +174,11 @@ class Transport:
 
     async def minutes(self, by: int) -> Arrival:
         """Go by so many minutes."""
-        return await self.to_time(self.clock.at + by * MINUTE)
+        try:
+            at = self.clock.at + by * MINUTE
+        except OverflowError:  # a damaged entry can say that it is of the last year that there is
+            raise BadInput("time", "there is none beyond this one", FORMS) from None
+        return await self.to_time(at)
 
     def play(self) -> None:
         """Let time go by from here, at `speed` times its pace."""

@@ -67,6 +67,7 @@ class PastScreen(MainScreen):
         except SignalDeckError as trouble:
             self.transport.pause()
             self._say(str(trouble))
+            self._wishes_changed()
         await super().tick()
 
     def _past(self) -> list[Cell]:
@@ -104,7 +105,11 @@ class PastScreen(MainScreen):
         self._wishes_changed()
 
     async def action_seek(self) -> None:
-        span = await self.transport.journey.span()
+        try:
+            span = await self.transport.journey.span()
+        except SignalDeckError as trouble:
+            self._say(str(trouble))
+            return
         kept = f"The journal is kept from {date_time(span.first.at)} to {date_time(span.last.at)}."
         await self.app.push_screen(AskTime(self.transport.clock.at, span.last.at, kept), self._sought)
 

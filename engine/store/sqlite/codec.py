@@ -9,12 +9,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from engine.core.text import clean
 from engine.core.values import Action, NewSignal, Vote
 from engine.redaction import REDACT
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
 MINUTE_US: Final = 60_000_000
+
+UNREADABLE: Final = "unreadable"  # the key that stands alone in the place of a detail that cannot be read
+UNREADABLE_CHARS: Final = 500
+DEPTH_MAX: Final = 50  # what is nested deeper was written by no program of ours, and would break who prints it
 
 # One encoder each, made once: making them costs more than using them.
 to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
@@ -80,6 +85,29 @@ def detail_text(detail: Mapping[str, object]) -> str:
         return to_json(dict(detail))
     except (TypeError, ValueError):  # NaN, a key that is no text
         return to_json({"untellable": repr(detail)})
+
+
+def detail_of(stored: str) -> Mapping[str, Any]:
+    """Return an event's detail. Of one that is no JSON object, return what was found instead, cleaned and cut.
+
+    So a damaged entry is seen to be damaged, and does not keep the others from being seen.
+    """
+    try:
+        kept = from_json(stored)
+    except (ValueError, RecursionError):
+        kept = None
+    is_suspect = stored.count("[") + stored.count("{") > DEPTH_MAX
+    if not isinstance(kept, dict) or (is_suspect and _is_deep(kept)):
+        return {UNREADABLE: clean(stored, UNREADABLE_CHARS)}
+    return kept
+
+
+def _is_deep(value: object) -> bool:
+    layer = [value]
+    for _ in range(DEPTH_MAX):
+        items = [one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, dict | list)]
+        layer = [value for values in items for value in values]
+    return bool(layer)
 
 
 def told(text: str) -> str:

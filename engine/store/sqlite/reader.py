@@ -6,15 +6,17 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from engine.core.errors import NotThere
+from engine.core.errors import NotThere, StoreBroken
+from engine.core.text import clean
 from engine.sqlite import ReadConnection
 from engine.store.sqlite.queries import migrations
 from engine.store.sqlite.reads import Reads
 from engine.store.sqlite.schema import refuse_newer, schema_version
 
 T = TypeVar("T")
+_UNREADABLE: Final = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
 class SqliteReader(Reads):
@@ -50,7 +52,13 @@ class SqliteReader(Reads):
     async def _ask(self, look: Callable[[sqlite3.Connection], T]) -> T:
         if not self._is_open:
             await self.open()
-        return await self._connection.read(look)
+        try:
+            return await self._connection.read(look)
+        except _UNREADABLE as trouble:  # a row that no program of ours has written
+            why = f"{type(trouble).__name__}: {clean(str(trouble), 120)}"
+            raise StoreBroken(
+                f"{self.path}: a row in it cannot be read ({why}); the file is damaged: keep it, and restore a backup"
+            ) from trouble
 
     def _check(self, connection: sqlite3.Connection) -> None:
         refuse_newer(connection, str(self.path))

@@ -26,10 +26,14 @@ from engine.core.events import (
 from engine.core.feeds import FeedStanding, FeedState
 from engine.core.lifecycle import AttemptState, SignalState
 from engine.core.order import Attempt, Fill, Latency, OrderKind, OrderRequest
+from engine.core.text import clean
 from engine.core.values import Mode, Position, Reason, Side
 from engine.store.sqlite.accounts import account_of
 from engine.store.sqlite.codec import (
+    UNREADABLE,
+    UNREADABLE_CHARS,
     decimal_or_none,
+    detail_of,
     from_json,
     micros,
     moment,
@@ -155,8 +159,29 @@ def fill_of(row: Row) -> Fill:
 
 
 def event_of(row: Row) -> Event:
-    """Return a journal entry; its hash is left out."""
-    """Return the journal entry that a row of its table states."""
+    """Return a journal entry; its hash is left out. One that cannot be read is told of as an error, in its own place."""
+    try:
+        return _event_of(row)
+    except (ValueError, OverflowError):
+        return _unreadable(row)
+
+
+def _unreadable(row: Row) -> Event:
+    """Return what can be said of an entry whose kind, level or time is none. It names no signal: nothing follows from it."""
+    seq, at = row[0], row[2]
+    try:
+        written_at = moment(at)
+    except OverflowError:
+        written_at = moment(0)
+    found = clean(repr(tuple(row[1:13])), UNREADABLE_CHARS)
+    text = f"entry {seq} of the journal cannot be read"
+    return Event(
+        *(seq, EventKind.STORE, written_at, text, Level.ERROR, None, None, None),
+        *(UNREADABLE, "", "", {UNREADABLE: found}, row[13]),
+    )
+
+
+def _event_of(row: Row) -> Event:
     (seq, kind, at, level, text, signal_id, _, attempt_n, trader, code, from_state, to_state, detail, epoch) = row[:14]
     return Event(
         seq=seq,
@@ -170,7 +195,7 @@ def event_of(row: Row) -> Event:
         code=code,
         from_state=from_state,
         to_state=to_state,
-        detail=from_json(detail),
+        detail=detail_of(detail),
         epoch=epoch,
     )
 

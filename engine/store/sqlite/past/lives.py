@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from engine.core.lifecycle import FINAL_ATTEMPTS, FINAL_SIGNALS, SUCCESSFUL_ATTEMPTS, AttemptState, SignalState
-from engine.store.sqlite.codec import from_json, micros, to_json
+from engine.store.sqlite.codec import detail_of, to_json
+from engine.store.sqlite.past.damage import time_in
 
 Row: TypeAlias = dict[str, Any]  # a whole row of its table, columns by name and in their order
 
@@ -49,8 +49,7 @@ class Told:
 
     @cached_property
     def detail(self) -> Mapping[str, Any]:
-        kept: Mapping[str, Any] = from_json(self.encoded)
-        return kept
+        return detail_of(self.encoded)
 
     @property
     def news(self) -> Mapping[str, Any]:
@@ -134,7 +133,7 @@ def _signal_at(row: Row, until: Sequence[Told], later: Sequence[Told]) -> Row:
     for number, event in enumerate(until):
         _pass(stand, event, lambda after=number + 1: _next_state(row, (*until[after:], *later)))  # type: ignore[misc] # a default binds it
     state = stand.state or _next_state(row, later)
-    expired = next((e.news["expired_at"] for e in later if "expired_at" in e.news), None)
+    expired = next((time_in(e.seq, e.news["expired_at"]) for e in later if "expired_at" in e.news), None)
     return {
         **row,
         "state": state,
@@ -142,7 +141,7 @@ def _signal_at(row: Row, until: Sequence[Told], later: Sequence[Told]) -> Row:
         "reason_code": stand.code,
         "reason_text": stand.text,
         "due_at": stand.due_at if stand.due_at is not None else stand.at or row["received_at"],
-        "expires_at": row["expires_at"] if expired is None else _micros(expired),
+        "expires_at": row["expires_at"] if expired is None else expired,
         "ended_at": (stand.at or row["ended_at"] or row["received_at"]) if state in _ENDED_SIGNALS else None,
         "cancel_requested": stand.cancel,
     }
@@ -159,7 +158,7 @@ def _pass(stand: _Stand, event: Told, following: Callable[[], str]) -> None:
     stand.state, stand.code, stand.text = moved
     stand.at, stand.version = event.at, stand.version + 1
     due = event.news.get("due_at")
-    stand.due_at = None if due is None else _micros(due)
+    stand.due_at = None if due is None else time_in(event.seq, due)
     if event.code == "retried":
         stand.cancel = 0
 
@@ -268,7 +267,3 @@ def _answered(row: Row, state: str, steps: Sequence[Told], now: int) -> Row:
         "acknowledged_s": row["acknowledged_s"] if is_answered else None,
         "filled_s": row["filled_s"] if is_filled else None,
     }
-
-
-def _micros(stated: object) -> int:
-    return micros(datetime.fromisoformat(str(stated)))

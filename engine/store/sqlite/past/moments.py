@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from engine.store.sqlite.past.damage import missing_entry
 from engine.store.sqlite.past.lives import Told, told_of
 from engine.store.sqlite.queries import named_queries
 
@@ -42,9 +43,11 @@ class Past:
 
 
 def past_at(kept: sqlite3.Connection, seq: int) -> Past:
-    """Return the moment of entry `seq`, which must be kept."""
+    """Return the moment of entry `seq`. Raises StoreBroken if it is gone from between others."""
     query = named_queries()
-    (row,) = kept.execute(query["event"], (seq,)).fetchall()
+    row = kept.execute(query["event"], (seq,)).fetchone()
+    if row is None:
+        raise missing_entry(seq)
     around = kept.execute(query["events_within"], (seq - NEAR, seq + NEAR, 2 * NEAR)).fetchall()
     near = [told_of(r) for r in around if r[1] in ("alert", "engine", "store")]
     return Past(kept, seq, row[2], row[13], tuple(near))

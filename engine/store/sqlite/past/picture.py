@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from operator import itemgetter
 from typing import Final
@@ -17,6 +18,8 @@ from typing import Final
 from engine.core.lifecycle import OPEN_SIGNALS
 from engine.core.values import Position
 from engine.sqlite import MEMORY, connect_writer
+from engine.store.base import BoardLimits
+from engine.store.sqlite import pictures
 from engine.store.sqlite.codec import MINUTE_US, micros, moment
 from engine.store.sqlite.counts import Figure
 from engine.store.sqlite.past import sums
@@ -58,15 +61,11 @@ class Picture:
             connection.close()
 
     def go(self, kept: sqlite3.Connection, seq: int) -> None:
-        """Be what was true at entry `seq`, which is kept: step there, or begin anew."""
-        try:
-            if self.connection is None or not self.seq <= seq <= self.seq + STEP_MAX:
-                self._seek(past_at(kept, seq))
-            elif seq > self.seq:
-                self._step(past_at(kept, seq))
-        except BaseException:
-            self.close()  # half a step is no moment
-            raise
+        """Be what was true at entry `seq`: step there, or begin anew. What cannot be made leaves it what it was."""
+        if self.connection is None or not self.seq <= seq <= self.seq + STEP_MAX:
+            self._seek(past_at(kept, seq))
+        elif seq > self.seq:
+            self._step(past_at(kept, seq))
 
     def bring(self, kept: sqlite3.Connection, signal_seq: int) -> None:
         """Take in one more signal, an older one, unless it came after the moment or is here already."""
@@ -75,20 +74,26 @@ class Picture:
             return
         past = past_at(kept, self.seq)
         lives = self._lives(past, signal_seq - 1, signal_seq)
-        self._begin()
-        self._put(as_of(life, self._events(past, life), past.seq) for life in lives)
-        self._commit()
+        with self._whole():
+            self._put(as_of(life, self._events(past, life), past.seq) for life in lives)
 
     # going somewhere
 
     def _seek(self, past: Past) -> None:
-        self.close()
-        self.connection = connect_writer(MEMORY, busy_s=0.0)
-        migrate(self.connection, MEMORY, moment(past.at))
-        self._begin()
-        self._fill(past)
-        self._commit()
+        before, newest = self.connection, self.newest
+        self.connection = fresh = connect_writer(MEMORY, busy_s=0.0)
+        try:
+            migrate(fresh, MEMORY, moment(past.at))
+            with self._whole():
+                self._fill(past)
+                self._prove(past)
+        except BaseException:
+            self.connection, self.newest = before, newest
+            fresh.close()
+            raise
         self.seq, self.at = past.seq, past.at
+        if before is not None:
+            before.close()
 
     def _fill(self, past: Past) -> None:
         self.newest = _newest_signal(past)
@@ -114,10 +119,20 @@ class Picture:
         self._stand(past, traders)
 
     def _step(self, past: Past) -> None:
+        newest = self.newest
+        try:
+            with self._whole():
+                self._go_on(past)
+                self._prove(past)
+        except BaseException:
+            self.newest = newest
+            raise
+        self.seq, self.at = past.seq, past.at
+
+    def _go_on(self, past: Past) -> None:
         entries = past.rows("events_within", self.seq, past.seq, STEP_MAX)
         seqs = {row[6] for row in entries if row[6] is not None}
         total = sums.Sums()
-        self._begin()
         for seq in sorted(seqs):
             for now in self._lives(past, seq - 1, seq):
                 events = self._events(past, now)
@@ -135,8 +150,6 @@ class Picture:
         self._many("put_trader_row", trader_rows(past, turned) if turned else [])
         self._hold(past, {row[6] for row in entries if row[1] == "position"})
         self._stand(past, self._here.execute(self._query["all_traders"]).fetchall())
-        self._commit()
-        self.seq, self.at = past.seq, past.at
 
     # the signals
 
@@ -246,10 +259,19 @@ class Picture:
     def _many(self, query: str, rows: Iterable[Columns]) -> None:
         self._here.executemany(self._query[query], rows)
 
-    def _begin(self) -> None:
-        self._here.execute("BEGIN IMMEDIATE")
+    def _prove(self, past: Past) -> None:
+        """Make the Board once: a moment that cannot be shown is not gone to."""
+        pictures.board(moment(past.at), BoardLimits(), {}, self._here)
 
-    def _commit(self) -> None:
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Do what is within, or nothing of it: half a step is no moment."""
+        self._here.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._here.execute("ROLLBACK")
+            raise
         self._here.execute("COMMIT")
 
 

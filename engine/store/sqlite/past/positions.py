@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from decimal import Decimal
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from engine.core.portfolio import Trade, position_after
 from engine.core.values import Position, Side
-from engine.store.sqlite.codec import from_json
+from engine.store.sqlite.codec import detail_of, moment
+from engine.store.sqlite.past.damage import amount_in, time_in
 from engine.store.sqlite.past.moments import Columns, Past, last_where
 from engine.store.sqlite.rows import fill_of
 
@@ -81,16 +80,18 @@ def _back(past: Past, last: int) -> Iterator[Columns]:
 def _told(past: Past, row: Columns) -> Position | _Word:
     trader, symbol, signal_seq, n = row[:4]
     events = past.rows("position_events", signal_seq, n)
-    until = [detail for seq, detail in events if seq <= past.seq]
+    until = [event for event in events if event[0] <= past.seq]
     if not until:
         return _Word.LATER if events else _Word.UNHEARD
-    kept = from_json(until[-1])
+    seq, encoded = until[-1]
+    kept = detail_of(encoded)
     if kept.get("symbol") != symbol:
         return _Word.UNHEARD
     if "quantity" not in kept:
         return _Word.FLAT
-    opened_at, opened_by = datetime.fromisoformat(kept["opened_at"]), str(kept["opened_by"])
-    return Position(trader, symbol, Decimal(kept["quantity"]), Decimal(kept["entry_price"]), opened_at, opened_by)
+    quantity, price = (amount_in(seq, kept.get(name)) for name in ("quantity", "entry_price"))
+    opened_at = moment(time_in(seq, kept.get("opened_at")))
+    return Position(trader, symbol, quantity, price, opened_at, str(kept.get("opened_by", "")))
 
 
 def _with(position: Position | None, trades: Iterable[Columns]) -> Iterator[Position]:

@@ -20,6 +20,7 @@ from engine.core.events import Event, Level
 from engine.core.values import Candle
 from engine.store.base import BoardLimits
 from engine.store.sqlite.codec import micros, moment
+from engine.store.sqlite.past.damage import DAMAGE, broken_moment
 from engine.store.sqlite.past.moments import position_of_time
 from engine.store.sqlite.past.picture import SIGNALS_MAX, Picture
 from engine.store.sqlite.queries import named_queries
@@ -75,13 +76,19 @@ class PastReader(Reads):
         return await self._file._ask(lambda kept: _moment(kept, position_of_time(kept, micros(at))))
 
     async def go(self, seq: int) -> Moment:
-        """Stand at entry `seq`; one beyond an end of the journal is that end."""
+        """Stand at entry `seq`; one beyond an end of the journal is that end.
+
+        Raises StoreBroken, and stays where it was, if what was true there cannot be told.
+        """
 
         def there(kept: sqlite3.Connection) -> Moment:
             span = self._span(kept)
             wanted = min(max(seq, span.first.seq), span.last.seq)
             if wanted != self._picture.seq:
-                self._picture.go(kept, wanted)
+                try:
+                    self._picture.go(kept, wanted)
+                except DAMAGE as trouble:
+                    raise broken_moment(wanted, trouble) from trouble
                 self._told.clear()
                 self._moved += 1
             return Moment(self._picture.seq, moment(self._picture.at))

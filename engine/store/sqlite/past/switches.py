@@ -6,9 +6,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
-from engine.store.sqlite.codec import from_json, moment, moment_or_none
+from engine.store.sqlite.codec import detail_of, moment, moment_or_none
 from engine.store.sqlite.past.moments import Past
 
 _WORDS: Final = {"halted": True, "released": False}
@@ -70,5 +70,4 @@ class Switches:
 
 
 def _who(detail: str) -> str:
-    said: Any = from_json(detail)
-    return str(said.get("by", ""))
+    return str(detail_of(detail).get("by", ""))
