@@ -8,12 +8,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Final, NamedTuple
 
 from textual.binding import Binding, BindingError, BindingType, InvalidBinding
 from textual.dom import DOMNode
+from textual.keys import Keys, key_to_character
 
 from engine.core.text import clean
 
@@ -27,7 +30,24 @@ LOST: Final[Mapping[str, str]] = {
     "ctrl+z": "it would stop the engine with the screen",
     "ctrl+s": "terminals stop their output for it",
     "ctrl+c": "it must never end an engine by habit",
+    "ctrl+@": "many terminals send something else for it",
 }
+# Other programs' names for keys, and what Textual calls them.
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "esc": "escape",
+    "return": "enter",
+    "del": "delete",
+    "ins": "insert",
+    "pgup": "pageup",
+    "page_up": "pageup",
+    "pgdn": "pagedown",
+    "pgdown": "pagedown",
+    "page_down": "pagedown",
+    "spacebar": "space",
+}
+_NO_KEYS: Final = frozenset({Keys.Any, Keys.Ignore, Keys.ScrollUp, Keys.ScrollDown})
+_NAMED: Final = frozenset(key.value for key in Keys) - {key.value for key in _NO_KEYS} - {"return", "ctrl-at"}
+_FORMS: Final = "write one such as x, X, f9, ctrl+g or space"
 
 
 class Known(NamedTuple):
@@ -108,15 +128,47 @@ def _key_of(named: str) -> tuple[str, str]:
     try:
         made = list(_made([Binding(named, "nothing", "nothing")]))
     except (BindingError, InvalidBinding):
-        return "", "this is no key; write one such as x, X, f9, ctrl+g or space"
+        return "", f"this is no key; {_FORMS}"
     if len(made) != 1 or not named.strip():
         return "", "one key for one action, such as x, X, f9, ctrl+g or space"
     key = made[0].key
-    if key.startswith("alt+"):
+    small = key.lower()
+    if small.startswith("alt+"):
         return "", "alt does not arrive in many terminals"
-    if key in LOST:
-        return "", LOST[key]
-    return key, ""
+    if small in LOST:
+        return "", LOST[small]
+    return (key, "") if _arrives(key) else ("", f"no terminal sends a key of this name; {_spelling(key)}")
+
+
+def _arrives(key: str) -> bool:
+    """Say whether Textual has this name for a key, so that pressing one can bring it about."""
+    if key in _NAMED or key in _signs():
+        return True
+    character = key if len(key) == 1 else key_to_character(key)
+    return character is not None and character.isprintable() and _name_of(character) == key
+
+
+@cache
+def _signs() -> frozenset[str]:
+    return frozenset(map(_name_of, string.punctuation))
+
+
+def _name_of(character: str) -> str:
+    """Return what Textual calls the key that types this character."""
+    return "comma" if character == "," else next(_made([Binding(character, "nothing", "nothing")])).key
+
+
+def _spelling(key: str) -> str:
+    """Return what was meant by a name that no key has, as advice."""
+    small = key.lower().replace("control+", "ctrl+").replace("ctrl-", "ctrl+")
+    small = _ELSEWHERE.get(small, small)
+    bare = small.removeprefix("shift+")
+    if bare != small and len(bare) == 1:
+        return f"write {bare.upper()}" if bare.isalpha() else "write the character that it makes"
+    if small not in LOST and _arrives(small):
+        return f"write {small}"
+    near = difflib.get_close_matches(small, sorted(_NAMED - LOST.keys()), n=1, cutoff=0.85)
+    return f"perhaps {near[0]}" if near else _FORMS
 
 
 def _is_alike(owner: str, one: Known) -> bool:
