@@ -104,11 +104,12 @@ class Memory:
             return _habits(tomllib.loads(raw.decode()))
         except FileNotFoundError:
             return Habits()
-        except (OSError, ValueError) as trouble:  # what cannot be decoded, parsed or kept is a ValueError
+        except (OSError, ValueError, RecursionError) as trouble:  # what cannot be decoded or kept is a ValueError
             aside = path.with_name(f"{path.name}.bad")
             with contextlib.suppress(OSError):
                 path.replace(aside)
-            why = clean(str(trouble).partition("\n")[0], 120)
+            said = "it is nested too deeply" if isinstance(trouble, RecursionError) else str(trouble)
+            why = clean(said.partition("\n")[0], 120)
             self.complaint = (
                 f"{path} could not be used ({why}); it is kept as {aside.name}, and all stands as configured"
             )

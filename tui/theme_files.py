@@ -78,11 +78,13 @@ def read(source: str, raw: bytes) -> ThemeFile:
     try:
         return ThemeFile.model_validate(tomllib.loads(raw.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
-        raise ConfigError(f"{source}: not TOML: {clean(str(wrong))}") from None
+        raise ConfigError(f"{source}: not TOML: {clean(str(wrong), 200)}") from None
     except ValidationError as wrong:
-        first = wrong.errors()[0]
+        first = wrong.errors(include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ConfigError(f"{source}: {clean(key, 60)}: {_fix(first['type'], first['msg'])}") from None
+    except (ValueError, RecursionError):  # beside what is above, which are its kinds too
+        raise ConfigError(f"{source}: a number is too long or a list too deep for a theme") from None
 
 
 def own(folder: Path) -> tuple[list[ThemeFile], list[str]]:

@@ -42,7 +42,8 @@ def test_what_is_kept_is_read_again_as_it_was(
     "text",
     ["panel = 12", "panel = 'two'", "theme = 3", "is_maximised = 1", "refresh_s = nan", "tables = 3", "= broken",
      "[tables.queue]\nsort = 1", f"theme = '{'x' * (WORD_MAX + 1)}'", "x = '" + "y" * 70_000 + "'",
-     "\n".join(f"[tables.t{n}]" for n in range(TABLES_MAX + 1))],
+     "\n".join(f"[tables.t{n}]" for n in range(TABLES_MAX + 1)), "a=" + "[" * 30_000, "a=" + "{a=" * 9_000,
+     "panel = 1" + "0" * 5_000],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_named_and_kept_aside(text: str, tmp_path: Path) -> None:
     path = tmp_path / "screen.toml"

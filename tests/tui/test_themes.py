@@ -82,6 +82,29 @@ def test_one_wrong_palette_does_not_take_the_others_away(tmp_path: Path) -> None
     assert own(tmp_path / "nowhere") == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a=" + "[" * 30_000, "too deep for a theme"),
+        ("a=" + "{a=" * 9_000, "too deep for a theme"),
+        ("name=1" + "0" * 5_000, "number is too long"),
+        ("a." * 15_000 + "a=1", "missing"),
+        ("name = 'x'\ndark = true\n[depth]\npanel" + ".a" * 15_000 + "=1", "depth"),
+        ("dark = 'x'\x00", "not TOML"),
+    ],
+)
+def test_a_palette_that_overwhelms_whoever_reads_it_is_a_wrong_one_like_any_other(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    (tmp_path / "b.toml").write_text(GOOD.read_text().replace("calm-dark", "mine"))
+    good, [bad] = own(tmp_path)
+    assert [t.name for t in good] == ["mine"]
+    assert bad.startswith("a.toml: ")
+    assert says in bad
+    assert len(bad) < 300
+
+
 def test_the_style_sheets_are_found_as_files() -> None:
     assert [sheet.name for sheet in style_sheets()] == ["deck.tcss"]
     assert all(sheet.is_file() for sheet in style_sheets())
