@@ -201,6 +201,7 @@ class _Builder:
             settings=GuardSettings(breaker=settings.breaker, **({} if trader.is_paper else {"read_s": REAL_READ_S})),
             on_breaker=lambda _: self._woken(),
         )
+        exchange.heed(lambda: self.situation.objection(trader.name))
         world = TraderWorld(
             self.store,
             self.clock,

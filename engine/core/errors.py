@@ -22,6 +22,7 @@ SignalDeckError
      └ ExchangeError
          ├ Refused              proven: the venue did not take the order
          ├ Unsent               proven: no byte left; safe to send elsewhere
+         │   └ Withheld         held back on this side; says nothing of the venue
          └ Doubtful             proves nothing: reconcile, never resend
 """
 
@@ -195,6 +196,12 @@ class Unsent(ExchangeError):
     """Proven: no byte left this machine."""
 
     code = "unsent"
+
+
+class Withheld(Unsent):
+    """Proven: no byte left, because an operator or the engine's own state held the order back at the last moment."""
+
+    code = "withheld"
 
 
 class Doubtful(ExchangeError):

@@ -62,6 +62,11 @@ class Lookup:
     venue_order_id: str | None = None
 
 
+def no_objection() -> str:
+    """Let every order go: what is asked where nobody was named who might hold orders back."""
+    return ""
+
+
 class Exchange(Protocol):
     """One account at one venue.
 
@@ -108,6 +113,17 @@ class PriceTaker(Protocol):
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
         """Take note of the last price. Cheap and immediate; called on the engine's loop for every price."""
+
+
+@runtime_checkable
+class Withholding(Protocol):
+    """An exchange that may wait, for a turn or a connection, before an order's first byte leaves.
+
+    `objection` is asked when there is nothing left to wait for; unless it returns the empty text, the order is Withheld for
+    that reason. Cancels and reads never ask.
+    """
+
+    objection: Callable[[], str]
 
 
 @runtime_checkable

@@ -17,11 +17,11 @@ from engine.clock import Chance, Clock
 from engine.core.account import CallBudget
 from engine.core.backoff import RetryBudget, full_jitter
 from engine.core.breaker import Breaker, BreakerSettings, Guards, Outcome
-from engine.core.errors import ConfigError, Doubtful, ExchangeError, RefusalKind, Refused, Unsent
+from engine.core.errors import ConfigError, Doubtful, ExchangeError, RefusalKind, Refused, Unsent, Withheld
 from engine.core.events import BreakerState
 from engine.core.order import OrderReport, OrderRequest
 from engine.core.values import Balance, SymbolRules
-from engine.exchanges.base import Budgeted, Exchange, Lookup
+from engine.exchanges.base import Budgeted, Exchange, Lookup, Withholding, no_objection
 from engine.exchanges.fuses import BreakerChange, Call, Fuses
 from engine.exchanges.turns import Turns
 from engine.redaction import REDACT
@@ -62,7 +62,7 @@ class Guarded:
     """An exchange that keeps the contract of `Exchange` whatever the one inside does.
 
     Orders: one attempt within a total deadline; what proves nothing is Doubtful; an open breaker or a passed `send_by` is
-    Unsent, because nothing was handed over. Reads: several tries, each with its own timeout. A cancel is a way out: no
+    Unsent, because nothing was handed over. What an operator held back while it waited for its turn is Withheld. Reads: several tries, each with its own timeout. A cancel is a way out: no
     breaker holds it back. A refusal of the credentials forces the order breaker open until `reset`.
     """
 
@@ -83,6 +83,15 @@ class Guarded:
         self._budget = RetryBudget()
         self._latencies: deque[float] = deque(maxlen=settings.latencies)
         self._venue_time: _VenueTime | None = None
+        self._objection: Callable[[], str] = no_objection
+
+    def heed(self, objection: Callable[[], str]) -> None:
+        """Ask `objection` directly before an order leaves, here and in an adapter that waits as well: unless it returns
+        the empty text, the order is not sent, for that reason.
+        """
+        self._objection = objection
+        if isinstance(self._exchange, Withholding):
+            self._exchange.objection = objection
 
     @property
     def adapter(self) -> Exchange:
@@ -213,6 +222,8 @@ class Guarded:
                 await self._turns.for_order()
                 if request is not None:
                     await self._check_deadline(request)
+                    if why := self._objection():
+                        raise Withheld(self.name, f"{why} before it could be sent")
                 call.handed, call.began_s = True, self._clock.elapsed()
                 return await send()
         except (Refused, Unsent, Doubtful):
@@ -335,6 +346,8 @@ class Guarded:
 
 
 def _outcome(error: ExchangeError) -> Outcome:
+    if isinstance(error, Withheld):
+        return Outcome.SILENT
     if isinstance(error, Refused):
         return Outcome.FAILED if error.kind is RefusalKind.MAINTENANCE else Outcome.REFUSED
     return Outcome.FAILED

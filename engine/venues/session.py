@@ -21,6 +21,10 @@ _CHUNK: Final = 64 * 1024
 CONNECTIONS_MAX: Final = 100
 
 
+class HeldBack(Exception):
+    """Somebody objects to the order that was about to leave: nothing was sent."""
+
+
 class VenueSession:
     """Opened on the engine's loop, closed once. `body_max` in bytes may be raised while markets are listed."""
 
@@ -107,6 +111,10 @@ def _traces(clock: Clock) -> aiohttp.TraceConfig:
     ) -> None:
         trip = TRIP.get()
         if trip is not None and trip.counts(sent.method):
+            # Everything was waited for: a turn, a connection, its encryption. What is raised here drops the request unsent.
+            if trip.objection is not None and (why := trip.objection()):
+                trip.withheld = why
+                raise HeldBack(why)
             trip.wired_s = clock.elapsed()
 
     traces.on_request_start.append(begun)

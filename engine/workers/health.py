@@ -14,7 +14,7 @@ from engine.clock import Chance, Clock, runs_free
 from engine.core import health as pulses
 from engine.core.account import AccountFacts
 from engine.core.breaker import Guards
-from engine.core.errors import ExchangeError, RefusalKind, Refused, TraderUnavailable
+from engine.core.errors import ExchangeError, RefusalKind, Refused, TraderUnavailable, Withheld
 from engine.core.events import BreakerState, EventKind, Health, Level, NewEvent, TraderState
 from engine.core.health import HealthSettings, Pulse
 from engine.core.lifecycle import AttemptState
@@ -345,4 +345,4 @@ def _p95(clocks: Sequence[tuple[float, float]]) -> float | None:
 def _is_illness(error: ExchangeError) -> bool:
     if isinstance(error, Refused):
         return error.kind is RefusalKind.MAINTENANCE
-    return True
+    return not isinstance(error, Withheld)

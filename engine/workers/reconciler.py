@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from engine.core.errors import CommandRefused, ExchangeError
+from engine.core.errors import CommandRefused, ExchangeError, Unsent
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalStep, advance_attempt
 from engine.core.order import Attempt, OrderReport, OrderStatus
 from engine.core.reconcile import (
@@ -201,7 +201,8 @@ class Reconciler:
         try:
             report = await desk.exchange.place(attempt.request)
         except ExchangeError as failure:
-            await self._note_resend(attempt, f"no proof in the answer: {failure}")
+            unsent = isinstance(failure, Unsent)
+            await self._note_resend(attempt, f"{'it did not leave' if unsent else 'no proof in the answer'}: {failure}")
             return
         step = step_for_found(report, attempt.request)
         if isinstance(step, Mismatch) or step is AttemptStep.FIND_REFUSED:

@@ -99,9 +99,21 @@ class Situation:
 
     def may_send(self, trader: str) -> bool:
         """Say whether engine and operators let this trader send an order that is under way already once more."""
+        return not self.objection(trader)
+
+    def objection(self, trader: str) -> str:
+        """Return what holds back an order of this trader that was committed and has not left yet: "halted" and the like.
+
+        The empty text lets it go. It is asked at the last moment, for exits and entries alike.
+        """
+        if self.switches.halted:
+            return "halted"
+        if self.state is not EngineState.RUNNING:
+            return "the engine was stopped"
         state = self.trader_states()[trader]
-        is_stopped = self.switches.halted or self.state is not EngineState.RUNNING
-        return not is_stopped and state.desired is Desired.RUN and not state.proof_broken
+        if state.desired is not Desired.RUN:
+            return "set to drain" if state.desired is Desired.DRAIN else "paused"
+        return "quarantined for a broken proof" if state.proof_broken else ""
 
     async def readiness_facts(self, now: datetime) -> ReadinessFacts:
         """Return what the diagnosis looks at."""

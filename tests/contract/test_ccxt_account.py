@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from engine.clock import LoopClock, SeededChance, run_on
-from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, Unsent
+from engine.core.breaker import Guards
+from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, Unsent, Withheld
 from engine.core.events import BreakerState
 from engine.core.order import OrderKind, OrderStatus
 from engine.core.values import Side
@@ -156,6 +157,39 @@ def test_an_order_is_never_signed_after_its_deadline(control: Control) -> None:
     async def story(control: Control, account: CcxtAccount) -> None:
         request = an_order(LoopClock(), send_by=LoopClock().wall() - timedelta(milliseconds=1))
         assert type(await refused(account.place(request))) is Unsent
+        assert control.log("create") == []
+
+    played(control, story)
+
+
+def test_what_an_operator_holds_back_at_the_last_moment_never_leaves(control: Control) -> None:
+    async def story(control: Control, account: CcxtAccount) -> None:
+        said = iter(["", "halted"])  # to the guard, and then to whoever has the connection open
+        guard = guarded(account)
+        guard.heed(lambda: next(said))
+        error = await refused(guard.place(an_order(LoopClock())))
+        assert type(error) is Withheld
+        assert "halted before it could be sent" in str(error)
+        assert control.log("create") == []
+        assert guard.breaker(Guards.ORDERS).calls == ()
+        guard.heed(lambda: "")
+        await guard.place(an_order(LoopClock()))
+        assert len(control.orders()) == 1
+
+    played(control, story)
+
+
+def test_an_order_that_waits_for_its_turn_on_a_shared_key_is_held_back_as_well(control: Control) -> None:
+    async def story(control: Control, account: CcxtAccount) -> None:
+        said = ""
+        guard = guarded(account)
+        guard.heed(lambda: said)
+        account._sitting().turns.keep_quiet(1.0)
+        sending = asyncio.create_task(guard.place(an_order(LoopClock())))
+        await LoopClock().sleep(0.3)
+        said = "halted"
+        with pytest.raises(Withheld):
+            await sending
         assert control.log("create") == []
 
     played(control, story)

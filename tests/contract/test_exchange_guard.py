@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from engine.core.breaker import BreakerSettings, Guards
-from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, StoreBroken, Unsent
+from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, StoreBroken, Unsent, Withheld
 from engine.core.events import BreakerState
 from engine.core.text import clean
 from engine.exchanges.guarded import GuardSettings
@@ -57,6 +57,60 @@ def test_what_is_proven_stays_proven(error: ExchangeError) -> None:
         with pytest.raises(type(error)):
             await bench.guard.place(an_order(send_by=ANY_DAY))
         assert len(bench.inner.placed) == 1
+
+    on_a_bench(story)
+
+
+def test_an_order_that_somebody_holds_back_while_it_waits_for_its_turn_is_never_sent() -> None:
+    async def story(bench: Bench) -> None:
+        said = ""
+        bench.guard.heed(lambda: said)
+        await bench.guard.place(an_order(send_by=ANY_DAY))
+        waiting = [asyncio.create_task(bench.guard.place(an_order(send_by=ANY_DAY, reduces=r))) for r in (True, False)]
+        await bench.clock.sleep(0.5)
+        said = "halted"
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [str(end) for end in ends] == ["venue: halted before it could be sent"] * 2
+        assert all(isinstance(end, Withheld) for end in ends)
+        assert len(bench.inner.placed) == 1
+
+    on_a_bench(story, GuardSettings(calls_per_s=1.0))
+
+
+def test_a_clock_that_has_to_be_read_first_is_waited_for_before_anybody_is_asked() -> None:
+    async def story(bench: Bench) -> None:
+        said = ""
+        bench.guard.heed(lambda: said)
+        await bench.guard.venue_time()
+        bench.clock.begin(BEGAN + timedelta(seconds=100))
+        bench.inner.will_take(1.0)
+        sending = asyncio.create_task(bench.guard.place(an_order(send_by=ANY_DAY)))
+        await bench.clock.sleep(0.5)
+        said = "paused"
+        with pytest.raises(Withheld):
+            await sending
+        assert bench.inner.placed == []
+
+    on_a_bench(story)
+
+
+def test_cancels_and_lookups_pass_whoever_holds_orders_back() -> None:
+    async def story(bench: Bench) -> None:
+        bench.guard.heed(lambda: "halted")
+        await bench.guard.cancel(a_lookup(an_order()))
+        assert await bench.guard.find(a_lookup(an_order())) is None
+
+    on_a_bench(story)
+
+
+def test_an_order_held_back_on_this_side_says_nothing_of_the_venue() -> None:
+    async def story(bench: Bench) -> None:
+        bench.inner.will_raise(*[Withheld("venue", "halted") for _ in range(50)])
+        for _ in range(50):
+            with pytest.raises(Withheld):
+                await bench.guard.place(an_order(send_by=ANY_DAY))
+        assert bench.guard.breaker(Guards.ORDERS).calls == ()
+        assert bench.guard.latency(0.5) is None
 
     on_a_bench(story)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.core.breaker import BreakerSettings, Guards
-from engine.core.errors import Doubtful, RefusalKind, Refused, TraderUnavailable, Unsent
+from engine.core.errors import Doubtful, RefusalKind, Refused, TraderUnavailable, Unsent, Withheld
 from engine.core.events import BreakerState, Desired, Event, Health
 from engine.core.health import HealthSettings
 from engine.exchanges.guarded import GuardSettings
@@ -144,6 +144,7 @@ def test_lost_orders_count_as_silence_and_business_refusals_do_not() -> None:
                 await checker.check_trader(name)
             for _ in range(10):
                 checker.report_trader_failure("trader_a", Refused("trader_a", "no money", RefusalKind.FUNDS))
+                checker.report_trader_failure("trader_a", Withheld("trader_a", "halted"))
             assert checker.states()["trader_a"].health is Health.UP
             for error in (
                 Doubtful("v", "reset"),

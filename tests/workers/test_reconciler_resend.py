@@ -127,6 +127,21 @@ def test_nothing_is_sent_again_while_an_operator_holds_it_back() -> None:
     live(story())
 
 
+def test_an_operator_who_holds_it_back_at_the_last_moment_is_heard_and_the_journal_says_that_nothing_left() -> None:
+    async def story() -> None:
+        async with an_office(ONCE) as office:
+            office.venue.answers.append(lost())
+            attempt = await office.send()
+            office.desk.exchange.heed(lambda: "halted")
+            await office.work(1.5)
+            assert len(office.venue.placed) == 1
+            assert await office.state(attempt) is AttemptState.UNKNOWN
+            [told] = await office.told("resend_unproven")
+            assert "it did not leave: hand: halted before it could be sent" in told.text
+
+    live(story())
+
+
 def test_an_order_that_a_lookup_finds_is_not_sent_again() -> None:
     async def story() -> None:
         async with an_office(ONCE) as office:

@@ -13,7 +13,7 @@ from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, Si
 from engine.core.order import OrderKind, OrderReport, OrderRequest, OrderStatus
 from engine.core.sizing import limit_price
 from engine.core.values import Balance, Side, SymbolRules
-from engine.exchanges.base import Lookup
+from engine.exchanges.base import Lookup, no_objection
 from engine.exchanges.ccxt_live import reports
 from engine.exchanges.ccxt_live.lookups import Lookups
 from engine.exchanges.ccxt_live.outcome import is_no_such_order, order_error, read_error
@@ -44,6 +44,7 @@ class CcxtAccount:
         self._seat: KeySeat | None = None
         self._rules: Mapping[str, SymbolRules] = {}
         self._lookups = Lookups(quirk, self._ask)
+        self.objection: Callable[[], str] = no_objection
 
     @property
     def connection(self) -> VenueClient:
@@ -80,7 +81,7 @@ class CcxtAccount:
         seat = self._sitting()
         call = self._order(request)
         await self._turn(seat, request)
-        trip = Trip(send_by=request.send_by, lead_s=self._quirk.lead_s)
+        trip = Trip(send_by=request.send_by, lead_s=self._quirk.lead_s, objection=self.objection)
         try:
             answer = await seat.client.call("create_order", *call, trip=trip)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is judged by what is known of the trip

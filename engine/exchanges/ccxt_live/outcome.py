@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, Unsent
+from engine.core.errors import Doubtful, ExchangeError, RefusalKind, Refused, Unsent, Withheld
 from engine.exchanges.ccxt_live.refusals import Refusals
 from engine.venues.client import sentence
 from engine.venues.guarding import LateToSign
@@ -57,6 +57,8 @@ def is_no_such_order(error: BaseException, trip: Trip) -> bool:
 
 
 def _unsent(name: str, error: BaseException, trip: Trip) -> Refused | Unsent:
+    if trip.withheld:
+        return Withheld(name, f"{trip.withheld} before it could be sent")
     if isinstance(error, LateToSign):
         return Unsent(name, f"{trip.too_late_s or 0.0:.3f} s too late to be signed")
     kind = _OWN_FAULT.get(type(error).__name__)
