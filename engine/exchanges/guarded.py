@@ -219,7 +219,7 @@ class Guarded:
         limit_s = self._settings.order_s
         try:
             async with self._clock.timeout(limit_s):
-                await self._turns.for_order()
+                await self._turns.for_order(is_way_out=request is None or request.reduces)
                 if request is not None:
                     await self._check_deadline(request)
                     if why := self._objection():

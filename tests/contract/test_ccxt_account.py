@@ -20,6 +20,7 @@ from engine.core.order import OrderKind, OrderStatus
 from engine.core.values import Side
 from engine.exchanges.ccxt_live import CcxtAccount
 from engine.exchanges.guarded import Guarded, GuardSettings
+from engine.exchanges.turns import Turns
 from tests.support.ccxt_accounts import SYMBOL, a_lookup, an_account, an_order, opened
 from tests.support.venue.control import Control
 from tests.support.venue.server import a_venue
@@ -191,6 +192,25 @@ def test_an_order_that_waits_for_its_turn_on_a_shared_key_is_held_back_as_well(c
         with pytest.raises(Withheld):
             await sending
         assert control.log("create") == []
+
+    played(control, story)
+
+
+def test_a_cancel_and_what_it_must_look_up_wait_behind_no_entry(control: Control) -> None:
+    async def story(control: Control, account: CcxtAccount) -> None:
+        resting = {"kind": OrderKind.LIMIT, "price": Decimal(1_000), "quantity": Decimal("0.1")}
+        first = an_order(LoopClock(), **resting)
+        await account.place(first)
+        account._sitting().turns = Turns(5.0, LoopClock(), burst=1.0)
+        entries = [asyncio.create_task(account.place(an_order(LoopClock(), **resting))) for _ in range(8)]
+        await LoopClock().sleep(0.05)
+        closed = await account.cancel(a_lookup(first))
+        assert closed.status is OrderStatus.CLOSED
+        before = len(control.log("create"))
+        assert before <= 3, "the first one, one that had its turn already, and one while an answer was awaited"
+        for entry in entries:
+            entry.cancel()
+        await asyncio.gather(*entries, return_exceptions=True)
 
     played(control, story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
@@ -44,6 +45,7 @@ class CcxtAccount:
         self._seat: KeySeat | None = None
         self._rules: Mapping[str, SymbolRules] = {}
         self._lookups = Lookups(quirk, self._ask)
+        self._before_cancels = self._lookups.through(self._ask_first)
         self.objection: Callable[[], str] = no_objection
 
     @property
@@ -96,20 +98,19 @@ class CcxtAccount:
 
     async def cancel(self, which: Lookup) -> OrderReport:
         # What a cancel answers proves little: a connection that dropped is told as "not found", and a fill may have been
-        # faster. The order itself is asked afterwards.
-        found = await self.find(which)
+        # faster. The order itself is asked afterwards. None of it waits behind an entry.
+        found = await self._translated(lambda: self._before_cancels.find(which))
         if found is None:
             raise Refused(self.name, "there is no such order")
         if found.status is not OrderStatus.OPEN:
             return found
         failure: ExchangeError | None = None
         try:
-            await self._ask("cancel_order", found.venue_order_id, which.symbol)
+            await self._ask_first("cancel_order", found.venue_order_id, which.symbol)
         except ExchangeError as error:
             failure = error
-        report = await self.find(
-            Lookup(which.client_order_id, which.symbol, which.side, which.since, found.venue_order_id)
-        )
+        named = replace(which, venue_order_id=found.venue_order_id)
+        report = await self._translated(lambda: self._before_cancels.find(named))
         if report is None or (report.status is OrderStatus.OPEN and failure is not None):
             raise failure or ExchangeError(self.name, "after the cancel the venue does not show the order")
         return report
@@ -168,15 +169,22 @@ class CcxtAccount:
         left_s = (request.send_by - seat.client.time.now()).total_seconds() - self._quirk.lead_s
         try:
             async with self._clock.timeout(max(0.0, left_s)):
-                await seat.turns.for_order()
+                await seat.turns.for_order(is_way_out=request.reduces)
         except TimeoutError:
             raise Unsent(self.name, "its turn did not come before its deadline") from None
 
     # asking
 
     async def _ask(self, method: str, *given: Any) -> Any:
+        await self._sitting().turns.for_read()
+        return await self._asked(method, given)
+
+    async def _ask_first(self, method: str, *given: Any) -> Any:
+        await self._sitting().turns.for_order(is_way_out=True)
+        return await self._asked(method, given)
+
+    async def _asked(self, method: str, given: Sequence[Any]) -> Any:
         seat, trip = self._sitting(), Trip()
-        await seat.turns.for_read()
         try:
             return await seat.client.call(method, *given, trip=trip)
         except Exception as error:  # noqa: BLE001 - a foreign library's: translated at the border

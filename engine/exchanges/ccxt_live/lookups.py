@@ -28,6 +28,12 @@ class Lookups:
         self._ids: dict[str, str] = {}  # the venue's form of our ids to ours
         self._symbols: dict[str, None] = {}
 
+    def through(self, ask: Ask) -> Lookups:
+        """Return lookups that ask by another way, and know what these know."""
+        other = Lookups(self._quirk, ask)
+        other._ids, other._symbols = self._ids, self._symbols
+        return other
+
     def remember(self, symbol: str, form: str, client_order_id: str) -> None:
         """Know an id again in the form that the venue has it."""
         self._symbols[symbol] = None
