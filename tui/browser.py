@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import json
 import re
 import shlex
 import signal
 import socket
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +31,9 @@ from tui.commands.frame import operator, say
 
 LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 MESSAGE_BYTES_MAX: Final = 256 * 1024  # from the browser: keys, sizes, a paste
-END_S_MAX: Final = 3.0  # that a visitor's process has to end by itself
+END_S_MAX: Final = 3.0  # that a visitor's process has to end by itself, and then to be gone
+TAKE_S_MAX: Final = 5.0  # that it may leave its pipe full
+BACKLOG_BYTES_MAX: Final = 4 * MESSAGE_BYTES_MAX  # beside the pipe
 CELLS_MIN, CELLS_MAX = (20, 5), (600, 250)
 FRAMES: Final = "20"  # a second at most
 HEADERS: Final = {
@@ -57,6 +61,8 @@ class Visit(AppService):
     """One visitor's process, which ends with the visit, by force if it must."""
 
     clock: Clock = SystemClock()
+    _taking: asyncio.Task[None] | None = None
+    _ending: asyncio.Task[None] | None = None
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         environment = super()._build_environment(width, height)
@@ -66,26 +72,83 @@ class Visit(AppService):
         """Tell the program its room, within bounds."""
         await super().set_terminal_size(*fitting(width, height))
 
+    async def send_bytes(self, keys: bytes) -> bool:
+        """Hand the process what was typed. See `_hand`."""
+        return self._hand(self.encode_packet(b"D", keys))
+
+    async def send_meta(self, message: dict[str, str | int | bool | None]) -> bool:
+        """Tell the process something. See `_hand`."""
+        return self._hand(self.encode_packet(b"M", json.dumps(message).encode()))
+
+    def _hand(self, packet: bytes) -> bool:
+        """Write to the process without waiting for it: who waits here would not see the page being closed.
+
+        A process that leaves its pipe full, or more than `BACKLOG_BYTES_MAX` beside it, is ended.
+        """
+        pipe = self.stdin.transport
+        if pipe.is_closing():
+            return False
+        self.stdin.write(packet)
+        waiting = pipe.get_write_buffer_size()
+        if waiting > BACKLOG_BYTES_MAX:
+            self._kill()
+        elif waiting and (self._taking is None or self._taking.done()):
+            self._taking = asyncio.create_task(self._see_it_taken(), name="a visitor's keys")
+        return True
+
+    async def _see_it_taken(self) -> None:
+        try:
+            async with self.clock.timeout(TAKE_S_MAX):
+                await self.stdin.drain()
+        except TimeoutError:
+            self._kill()
+        except ConnectionError:
+            pass  # it has ended
+
     async def run(self) -> None:
         """Carry what is drawn to the browser; once the process has ended, so does the connection."""
-        await super().run()
-        await self.remote_close()
+        try:
+            await super().run()
+        finally:
+            if self._ending is None:
+                await self.remote_close()
 
     async def stop(self) -> None:
-        """Ask the process to end, and see that it does. Safe to repeat."""
-        with contextlib.suppress(TimeoutError):
-            async with self.clock.timeout(END_S_MAX):
-                await super().stop()
+        """Ask the process to end, and see that it does. Takes at most twice `END_S_MAX`. Safe to repeat."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name="the end of a visit")
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         child = self._process
         if child is None:
             return
         try:
+            self._hand(self.encode_packet(b"M", b'{"type": "quit"}'))
+            for task in (self._task, self._taking):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait({task})
+            await self._is_read_to_its_end(child)
+        finally:
+            self._kill()
+        await self._is_read_to_its_end(child)
+
+    async def _is_read_to_its_end(self, child: Process) -> None:
+        # What it still draws is read, if only to be forgotten: a pipe that nobody empties would keep it, or its corpse.
+        assert child.stdout is not None
+        assert child.stderr is not None
+        with contextlib.suppress(TimeoutError):
             async with self.clock.timeout(END_S_MAX):
+                while await child.stdout.read(MESSAGE_BYTES_MAX):
+                    pass
+                sys.stderr.write((await child.stderr.read()).decode("utf-8", "replace"))
                 await child.wait()
-        except TimeoutError:
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+                self._process.kill()
 
 
 class Doorkeeper(Server):
@@ -161,7 +224,7 @@ class Doorkeeper(Server):
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Let a visitor use a process of its own for as long as the connection lasts."""
         self._refuse_if_full()
-        websocket = web.WebSocketResponse(heartbeat=15, max_msg_size=MESSAGE_BYTES_MAX)
+        websocket = web.WebSocketResponse(timeout=END_S_MAX, heartbeat=15, max_msg_size=MESSAGE_BYTES_MAX)
         self._visits[websocket] = None  # the place is taken before anything is waited for
         try:
             await websocket.prepare(request)
@@ -172,7 +235,7 @@ class Doorkeeper(Server):
             except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
                 await websocket.close(code=WSCloseCode.UNSUPPORTED_DATA)  # no message that the page would send
             finally:
-                await asyncio.shield(visit.stop())
+                await visit.stop()
         finally:
             self._visits.pop(websocket, None)
         return websocket

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -67,7 +68,13 @@ def a_server(run: Shell, db: Path, *options: str) -> Iterator[Served]:
         first = server.stdout.readline().decode()
         found = ADDRESS.search(first)
         assert found, first + (server.stderr.read().decode() if server.stderr else "")
-        yield Served(server, found[1], found[2])
+        served = Served(server, found[1], found[2])
+        try:
+            yield served
+        finally:
+            for left in served.children():  # a test that failed leaves no process that hangs
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(left, signal.SIGKILL)
 
 
 @dataclass
@@ -138,10 +145,10 @@ async def a_visitor(served: Served, *, has_key: bool = True) -> AsyncIterator[Vi
         yield visitor
 
 
-async def until(condition: Callable[[], bool], failing: str) -> None:
+async def until(condition: Callable[[], bool], failing: str, late_s: float = LATE_S) -> None:
     clock = SystemClock()
     with contextlib.suppress(TimeoutError):
-        async with clock.timeout(LATE_S):
+        async with clock.timeout(late_s):
             while not condition():
                 await clock.sleep(0.05)
     assert condition(), failing
