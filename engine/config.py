@@ -10,13 +10,14 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from engine.core.errors import ConfigError
 from engine.core.text import clean
@@ -26,6 +27,7 @@ from engine.redaction import REDACT
 from engine.settings import Settings, demo_tables, is_secret_name
 from engine.toml_lines import KeyPath, line_of, lines_of
 from engine.variables import PERCENT_VARIABLES, PLAIN_VARIABLES, PREFIX
+from engine.venues.table import known_venue
 
 ERRORS_SHOWN_MAX: Final = 10
 COMMAND_LINE: Final = "the command line"  # as the source of a value
@@ -54,9 +56,14 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, obje
     Credentials in the environment are not read, but hidden from here on. Raises ConfigError with one line per fault, each
     naming file and line, variable or option, the key, and the fix.
     """
+    return gather(path, env, overrides).loaded(env)
+
+
+def gather(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Gathered:
+    """Return what `load` makes settings of, unchecked. Raises ConfigError for what cannot even be read."""
     found = find_config(path, env)
     overrides = overrides or {}
-    gathered = _Gathered(found)
+    gathered = Gathered(found)
     if found is not None:
         gathered.add_file(found)
     elif overrides.get("market.source") != "replay":
@@ -64,22 +71,16 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, obje
     gathered.add_environment(env)
     for key, value in overrides.items():
         gathered.set(tuple(key.split(".")), value, COMMAND_LINE)
-    settings = gathered.validate()
-    for trader in settings.traders:
-        named = (trader.api_key_env, trader.secret_env, trader.password_env)
-        REDACT.learn(*(env[name].strip() for name in named if name in env))
-    if found is not None or settings.strategies != Settings().strategies:  # the usual ones need no proof
-        _check_strategies(settings, gathered)
-    return Loaded(settings, gathered.sources, settings.mode, found)
+    return gathered
 
 
-class _Gathered:
+class Gathered:
     """Values on their way to being settings, and where each came from."""
 
     def __init__(self, path: Path | None) -> None:
         self.tables: dict[str, Any] = {}
         self.sources: dict[str, str] = {}
-        self._path = path
+        self.path = path
         self._lines: Mapping[KeyPath, int] = {}
 
     def add_file(self, path: Path) -> None:
@@ -138,15 +139,28 @@ class _Gathered:
         table[path[-1]] = value
         self.sources[dotted(path)] = source
 
-    def validate(self) -> Settings:
+    def loaded(self, env: Mapping[str, str]) -> Loaded:
+        """Return the settings. Credentials in `env` are hidden from here on. Raises ConfigError, a line per fault."""
+        settings = self._validate()
+        for trader in settings.traders:
+            named = (trader.api_key_env, trader.secret_env, trader.password_env)
+            REDACT.learn(*(env[name].strip() for name in named if name in env))
+        wrong = _wrong_venues(settings, self)
+        if self.path is not None or settings.strategies != Settings().strategies:  # the usual ones need no proof
+            wrong += _wrong_strategies(settings, self)
+        if wrong:
+            raise _refusal(wrong)
+        return Loaded(settings, self.sources, settings.mode, self.path)
+
+    def _validate(self) -> Settings:
         try:
             return Settings.model_validate(self.tables)
         except ValidationError as e:
             faults = e.errors(include_url=False, include_context=False)
-            said = [self._describe(dict(fault)) for fault in faults[:ERRORS_SHOWN_MAX]]
-            if len(faults) > ERRORS_SHOWN_MAX:
-                said.append(f"and {len(faults) - ERRORS_SHOWN_MAX} more")
-            raise ConfigError("\n".join(said)) from None
+        misspelt = _unknown_strategies(faults)
+        said = [_no_strategy(self, ("strategies", name), name) for name in misspelt]
+        said += [self._describe(dict(fault)) for fault in faults if not _is_below(fault["loc"], misspelt)]
+        raise _refusal(said) from None
 
     def _describe(self, fault: dict[str, Any]) -> str:
         path: KeyPath = tuple(fault["loc"])
@@ -170,10 +184,19 @@ class _Gathered:
             source = self.sources.get(dotted(path[:length]))
             if source is not None:
                 return source
-        if self._path is None:
+        if path and path not in self._lines:  # a table that no file has: whatever is in it came from elsewhere
+            inside = (source for key, source in self.sources.items() if key.startswith(f"{dotted(path)}."))
+            if (source := next(inside, None)) is not None:
+                return source
+        if self.path is None:
             return "settings"
         line = line_of(self._lines, path)
-        return f"{self._path}:{line}" if line else str(self._path)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def _refusal(wrong: Sequence[str]) -> ConfigError:
+    more = len(wrong) - ERRORS_SHOWN_MAX
+    return ConfigError("\n".join([*wrong[:ERRORS_SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]))
 
 
 def dotted(path: KeyPath) -> str:
@@ -260,28 +283,65 @@ def _default_hint(path: KeyPath) -> str:
     if not (isinstance(parent, type) and issubclass(parent, BaseModel)) or str(path[-1]) not in parent.model_fields:
         return ""
     field = parent.model_fields[str(path[-1])]
-    if field.is_required() or field.default is None or isinstance(field.default, BaseModel) or field.default_factory:
+    if field.is_required() or field.default_factory or isinstance(field.default, BaseModel):
+        return ""
+    if field.default is None or field.default in ("", ()):  # nothing that could be written instead
         return ""
     return f"; the default is {field.default}"
 
 
-def _check_strategies(settings: Settings, gathered: _Gathered) -> None:
-    """Make sure that every strategy is known and its parameters are right. Raises ConfigError."""
+def _wrong_venues(settings: Settings, gathered: Gathered) -> list[str]:
+    """Return a sentence for each exchange that ccxt does not know; looks for its files, so that no start pays for ccxt."""
+    market = settings.market
+    named: list[tuple[KeyPath, str]] = [(("market", "exchange"), market.exchange)] if market.exchange else []
+    named += [(("market", "feeds", n, "exchange"), feed.exchange) for n, feed in enumerate(market.feeds)]
+    named += [(("traders", n, "exchange"), t.exchange) for n, t in enumerate(settings.traders) if not t.is_paper]
+    wrong = []
+    for path, venue in named:
+        try:
+            known_venue(venue, f"{gathered.place(path)}: {dotted(path)}")
+        except ConfigError as e:
+            wrong.append(str(e))
+    return wrong
+
+
+def _wrong_strategies(settings: Settings, gathered: Gathered) -> list[str]:
+    """Return a sentence for each strategy that nobody knows, and for each wrong parameter of one that is known."""
     from engine.strategies.base import STRATEGIES  # loads the indicators, which reading a file alone does not need
 
     known = STRATEGIES.names()
     listed = [(("traders", n, "strategies"), s) for n, t in enumerate(settings.traders) for s in t.strategies]
-    for path, name in [*((("strategies", s), s) for s in settings.strategies), *listed]:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            fix = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-            raise ConfigError(
-                f"{gathered.place(path)}: {dotted(path)}: no strategy is called {clean(name, 40)!r}; {fix}"
-            )
+    named: list[tuple[KeyPath, str]] = [*((("strategies", s), s) for s in settings.strategies), *listed]
+    wrong = [_no_strategy(gathered, path, name) for path, name in named if name not in known]
     for name, strategy in settings.strategies.items():
         try:
-            STRATEGIES.get(name).Parameters.model_validate(strategy.parameters)
+            if name in known:
+                STRATEGIES.get(name).Parameters.model_validate(strategy.parameters)
         except ValidationError as e:
-            fault = e.errors(include_url=False)[0]
-            path = ("strategies", name, "parameters", *fault["loc"])
-            raise ConfigError(f"{gathered.place(path)}: {dotted(path)}: {clean(fault['msg'], 200)}") from None
+            for fault in e.errors(include_url=False):
+                path = ("strategies", name, "parameters", *fault["loc"])
+                wrong.append(f"{gathered.place(path)}: {dotted(path)}: {clean(fault['msg'], 200)}")
+    return wrong
+
+
+def _unknown_strategies(faults: Sequence[ErrorDetails]) -> list[str]:
+    """Return the names of strategies that nobody knows, of those in whose tables there is a fault."""
+    tables = [fault["loc"][1] for fault in faults if fault["loc"][0:1] == ("strategies",) and len(fault["loc"]) > 1]
+    if not tables:
+        return []
+    from engine.strategies.base import STRATEGIES  # only where something is wrong already
+
+    return [name for name in dict.fromkeys(map(str, tables)) if name not in STRATEGIES.names()]
+
+
+def _is_below(loc: tuple[str | int, ...], strategies: Sequence[str]) -> bool:
+    return loc[0:1] == ("strategies",) and len(loc) > 1 and loc[1] in strategies
+
+
+def _no_strategy(gathered: Gathered, path: KeyPath, name: str) -> str:
+    from engine.strategies.base import STRATEGIES
+
+    known = STRATEGIES.names()
+    close = difflib.get_close_matches(name, known, n=1)
+    fix = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    return f"{gathered.place(path)}: {dotted(path)}: no strategy is called {clean(name, 40)!r}; {fix}"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from engine.core.errors import ConfigError
+from engine.core.text import clean
 
 # What would undo a promise, and what to do instead.
 _REFUSED: Final[Mapping[str, str]] = {
@@ -71,9 +72,9 @@ def known_venue(venue: str, key: str) -> str:
     folder = Path(found.submodule_search_locations[0]) / "async_support"
     if venue.isidentifier() and not venue.startswith("_") and (folder / f"{venue}.py").is_file():
         return venue
-    like = difflib.get_close_matches(venue, [p.stem for p in folder.glob("[a-z]*.py")], n=1)
-    meant = f"; perhaps {like[0]!r} is meant" if like else ""
-    raise ConfigError(f"{key}: ccxt knows no exchange {venue!r}{meant}")
+    like = difflib.get_close_matches(venue.lower(), [p.stem for p in folder.glob("[a-z]*.py")], n=1)
+    fix = f"did you mean {like[0]!r}?" if like else "write it as ccxt does, such as 'kraken'"
+    raise ConfigError(f"{key}: ccxt knows no exchange {clean(venue, 40)!r}; {fix}")
 
 
 def usual_table(venue: str) -> dict[str, Any]:

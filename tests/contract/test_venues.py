@@ -84,7 +84,7 @@ def test_tables_are_merged_deeply_and_the_upper_one_wins() -> None:
 
 def test_a_venue_is_known_by_ccxts_own_files_and_a_slip_is_guessed() -> None:
     assert known_venue("binance", "traders.a.exchange") == "binance"
-    with pytest.raises(ConfigError, match=r"traders\.a\.exchange: .*'binanse'; perhaps 'binance"):
+    with pytest.raises(ConfigError, match=r"traders\.a\.exchange: .*'binanse'; did you mean 'binance"):
         known_venue("binanse", "traders.a.exchange")
     with pytest.raises(ConfigError, match="no exchange"):
         known_venue("base/exchange", "traders.a.exchange")

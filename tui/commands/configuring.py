@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,21 +36,21 @@ def init(named: Named, options: NoOptions) -> None:
     say(str(path))
 
 
-def _check_keys(keys: Mapping[str, str]) -> None:
-    if keys:
-        from tui.keymap import keymap_of
-
-        _, refused = keymap_of(keys)
-        if refused:
-            raise ConfigError("\n".join(refused))
-
-
 @command(configuring, "check")
 def check(named: Named, options: NoOptions) -> None:
     """Say what is wrong with the configuration; exit code 2 if anything is."""
+    from engine.config import gather
+    from tui.commands.checking import wrong_on_screen
+
     del options
-    loaded = _load(named)
-    _check_keys(loaded.settings.dashboard.keys)
+    gathered = gather(named.config, os.environ)
+    on_screen = wrong_on_screen(gathered)
+    try:
+        loaded = gathered.loaded(os.environ)
+    except ConfigError as e:
+        raise ConfigError("\n".join([str(e), *on_screen])) from None
+    if on_screen:
+        raise ConfigError("\n".join(on_screen))
     where = str(loaded.path) if loaded.path else "no configuration file: the demo's settings"
     say(f"{where}: good; {loaded.mode} with {len(loaded.settings.traders)} traders")
 
