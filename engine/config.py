@@ -10,7 +10,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -119,10 +119,11 @@ class Gathered:
     def _credentials(self, env: Mapping[str, str]) -> set[str]:
         """Return the variables that hold credentials, whatever they are called: they are no settings."""
         traders, inbox = self.tables.get("traders", ()), self.tables.get("inbox")
-        named = {v for t in traders if isinstance(t, dict) for k, v in t.items() if k.endswith("_env")}
+        listed = [t for t in traders if isinstance(t, dict)] if isinstance(traders, list) else []
+        named = [value for t in listed for key, value in t.items() if key.endswith("_env")]
         if isinstance(inbox, dict):
-            named.add(inbox.get("token_env"))
-        return named | {env.get(TOKEN_VARIABLE, "")}
+            named.append(inbox.get("token_env"))
+        return {name for name in named if isinstance(name, str)} | {env.get(TOKEN_VARIABLE, "")}
 
     def set(self, path: tuple[str, ...], value: object, source: str) -> None:
         """Put a value at a path, making the tables on the way."""
@@ -269,9 +270,12 @@ def _unwrapped(annotation: Any) -> Any:
 
 def _nearest(path: KeyPath) -> str:
     parent = _unwrapped(_annotation_at(path[:-1])) if len(path) > 1 else Settings
-    known = sorted(parent.model_fields) if isinstance(parent, type) and issubclass(parent, BaseModel) else []
-    close = difflib.get_close_matches(str(path[-1]), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+    return _near(path[-1], parent.model_fields if isinstance(parent, type) and issubclass(parent, BaseModel) else ())
+
+
+def _near(key: str | int, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(key), list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
 
 
 def _shown(path: KeyPath, value: object) -> str:
@@ -320,7 +324,10 @@ def _wrong_strategies(settings: Settings, gathered: Gathered) -> list[str]:
         except ValidationError as e:
             for fault in e.errors(include_url=False):
                 path = ("strategies", name, "parameters", *fault["loc"])
-                wrong.append(f"{gathered.place(path)}: {dotted(path)}: {clean(fault['msg'], 200)}")
+                what = clean(fault["msg"], 200)
+                if fault["type"] == "extra_forbidden":
+                    what = f"unknown key; {_near(path[-1], STRATEGIES.get(name).Parameters.model_fields)}"
+                wrong.append(f"{gathered.place(path)}: {dotted(path)}: {what}")
     return wrong
 
 

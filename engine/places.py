@@ -61,6 +61,10 @@ def find_config(named: Path | None, env: Mapping[str, str]) -> Path | None:
         usual = default_config()
         return usual if usual.is_file() else None
     path = asked.expanduser()
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder, not a file; name the file in it, such as {path / 'config.toml'}")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: no plain file; name a TOML file")
     if not path.is_file():
         raise ConfigError(
             f"{path}: no such file; `signaldeck config init --config {path}` writes one with all defaults"

@@ -15,6 +15,7 @@ from engine.core.breaker import BreakerSettings
 from engine.core.health import HealthSettings
 from engine.core.inbox import InboxSettings
 from engine.core.risk import Limits
+from engine.core.text import clean
 from engine.core.values import Mode, is_symbol
 from engine.exchanges.paper.settings import PaperSettings
 from engine.exchanges.paper.weather import WeatherSettings
@@ -119,6 +120,16 @@ class DashboardSettings(Section):
     keys: Annotated[Mapping[str, Annotated[str, Field(max_length=40)]], Field(max_length=200)] = Field(
         default_factory=dict
     )
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _name_actions_in_quotes(cls, keys: Any) -> Any:
+        entries = keys.items() if isinstance(keys, dict) else ()
+        cut = next(((name, inner) for name, inner in entries if isinstance(inner, dict)), None)
+        if cut is not None:  # a dot outside of quotes has made a table of it
+            whole = ".".join((cut[0], *list(cut[1])[:1]))
+            raise ValueError(f'write the whole action in quotes, such as "{clean(whole, 60)}"')
+        return keys
 
 
 class TraderSettings(Section):
