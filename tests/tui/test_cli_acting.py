@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.core.errors import SignalDeckError, StoreFull
 from engine.places import socket_path
 from tests.support.command_line import a_shell
 from tests.support.control_desk import Desk, a_listening_desk
+from tui.commands.frame import login_name
 
 
 def a_line(key: str | None = None, **fields: object) -> str:
@@ -158,6 +160,27 @@ def test_a_wish_reaches_the_engine_with_who_and_why(tmp_path: Path, words: str, 
     assert "so be it" in ran.out
     (command,) = desk.commands
     assert (command.kind, command.target, command.why, command.operator) == (kind, target, "lunch", "ann")
+
+
+@pytest.mark.parametrize(
+    ("variables", "by"),
+    [
+        ({"USER": ""}, login_name(os.getuid())),
+        ({"USER": "ann"}, "ann"),
+        ({"USER": "ann", "SIGNALDECK_OPERATOR": "night shift"}, "night shift"),
+        ({"USER": "", "SIGNALDECK_OPERATOR": "night shift"}, "night shift"),
+    ],
+)
+def test_a_wish_is_by_whoever_says_so_else_by_the_login(tmp_path: Path, variables: dict[str, str], by: str) -> None:
+    db = tmp_path / "x.sqlite"
+    with a_listening_desk(socket_path(db)) as desk:
+        assert a_shell(tmp_path, **variables)("halt", "--db", db).code == 0
+    assert [command.operator for command in desk.commands] == [by]
+
+
+def test_a_user_has_the_name_that_the_system_knows_and_a_number_only_without_one() -> None:
+    assert login_name(0) == "root"
+    assert login_name(2**31 - 7) == f"uid {2**31 - 7}"
 
 
 def test_a_refused_wish_ends_with_four_and_the_reason(tmp_path: Path) -> None:

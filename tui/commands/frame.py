@@ -156,7 +156,17 @@ def existing_db(named: Named) -> Path:
 
 def operator() -> str:
     """Return the name under which this user's wishes are kept."""
-    return clean(os.environ.get("SIGNALDECK_OPERATOR") or os.environ.get("USER") or f"uid {os.getuid()}", 64)
+    return clean(os.environ.get("SIGNALDECK_OPERATOR") or os.environ.get("USER") or login_name(os.getuid()), 64)
+
+
+def login_name(uid: int) -> str:
+    """Return the login name of a user of this machine; one that has none is told by the number."""
+    import pwd  # services and containers often have no USER
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def say(text: str) -> None:
