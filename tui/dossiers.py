@@ -33,6 +33,7 @@ from tui.sections import Row, Section, empty, price, row, said
 from tui.widgets.cells import Cell
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT.*[+-]\d\d:\d\d$")
+START_ONE: Final = "look at the log for why it ended, then start an engine: signaldeck run"
 ROWS_MAX: Final = 12  # of a trader's signals and errors: the newest ones
 
 # What to do next, by an event's code first, then by its kind. An event's own remedy goes before both.
@@ -153,10 +154,13 @@ def alert_sections(alert: Alert, now: datetime) -> tuple[Section, ...]:
     )
 
 
-def trader_sections(trader: TraderState, board: Board, now: datetime) -> tuple[Section, ...]:
-    """Return a trader as it stands, why it takes no orders if it does not, and its newest signals and errors."""
+def trader_sections(trader: TraderState, board: Board, now: datetime, unheard: str = "") -> tuple[Section, ...]:
+    """Return a trader as it stands, why it takes no orders if it does not, and its newest signals and errors.
+
+    `unheard` says why no engine answers: it takes none, then, however it stood.
+    """
     return (
-        _ability(trader, now),
+        _unattended(trader, now, unheard) if unheard else _ability(trader, now),
         _trader_facts(trader, now),
         account_section(trader.account, now),
         _positions(trader, board),
@@ -166,11 +170,17 @@ def trader_sections(trader: TraderState, board: Board, now: datetime) -> tuple[S
     )
 
 
-def readiness_sections(status: ExecutionStatus, now: datetime) -> tuple[Section, ...]:
-    """Return the diagnosis: one answer, then every gate between a candle and a fill, in that order."""
+def readiness_sections(status: ExecutionStatus, now: datetime, unheard: str = "") -> tuple[Section, ...]:
+    """Return the diagnosis: one answer, then every gate between a candle and a fill, in that order.
+
+    `unheard` says why no engine answers: the gates are then those of an earlier moment, and none of them tells of now.
+    """
     refused = [check for check in status.checks if not check.ok]
     deciding = [check for check in refused if check.decides]
-    if status.ready:
+    if unheard:
+        word, tone = "NOT READY", "$error"
+        told = f"No engine answers ({said(unheard)}); what follows is from {clock_time(status.at)}."
+    elif status.ready:
         word, tone = "READY", "$ok"
         were = "was" if len(status.checks) == 1 else "were"
         told = f"A signal made now could be sent: {_gates(len(status.checks))} between a candle and a fill {were} asked"
@@ -185,14 +195,18 @@ def readiness_sections(status: ExecutionStatus, now: datetime) -> tuple[Section,
         says = "says" if len(deciding) == 1 else "say"
         told = f"{len(deciding)} of {_gates(len(status.checks))} {says} no. The first one: {deciding[0].gate}, {deciding[0].fact}."
     lead = [row("", told, wide=True)]
-    if deciding and deciding[0].remedy:
-        lead.append(_advice(said(deciding[0].remedy)))
+    remedy = START_ONE if unheard else deciding[0].remedy if deciding else ""
+    if remedy:
+        lead.append(_advice(said(remedy)))
     asked = f"asked {clock_time(status.at)}, {since(status.at, now)} ago"
     return (
         Section("lead", Cell(word, f"bold {tone}"), tuple(lead), asked, tone=tone),
         Section(
             "gates",
-            Cell("From candle to fill", "bold"),
+            Cell(
+                f"From candle to fill, as it was at {clock_time(status.at)}" if unheard else "From candle to fill",
+                "bold",
+            ),
             tuple(_check(check) for check in status.checks),
             f"{len(status.checks) - len(refused)} yes, {len(refused)} no",
         ),
@@ -245,6 +259,14 @@ def _moment_or(text: str) -> str:
         return date_time(datetime.fromisoformat(text))
     except ValueError:
         return text
+
+
+def _unattended(trader: TraderState, now: datetime, unheard: str) -> Section:
+    sign = trader_sign(trader, now)
+    told = f"It takes no orders: no engine answers ({said(unheard)}). What follows is how it stood when one last did"
+    told += f"; it took none then either: {said(trader.why_not)}." if trader.why_not else "."
+    rows = (row("", told, wide=True), _advice(START_ONE))
+    return Section("lead", Cell("Not available", "bold $error"), rows, f"was {sign.glyph} {sign.word}", tone="$error")
 
 
 def _ability(trader: TraderState, now: datetime) -> Section:

@@ -49,6 +49,16 @@ def screen_age(engine: EngineFacts | None, wall: datetime) -> float | None:
     return None if engine is None else max(0.0, (wall - engine.beat_at).total_seconds())
 
 
+def unheard(engine: EngineFacts | None, wall: datetime) -> str:
+    """Return why no engine answers: it stopped, or has not beaten for too long. The empty text while one beats."""
+    if engine is None:
+        return ""
+    if engine.state is EngineState.STOPPED:
+        return "engine stopped"
+    silent_s = (wall - engine.beat_at).total_seconds()
+    return f"engine silent for {age(silent_s)}" if silent_s > SCREEN_AGE_ERROR_S else ""
+
+
 def feed_age(engine: EngineFacts | None) -> float | None:
     """Return seconds of market time between the newest price and the last heartbeat, None without a price."""
     if engine is None or engine.feed_last_at is None or engine.feed_finished:

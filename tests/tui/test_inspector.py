@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_long_story_is_scrolled_and_another_row_is_told_from_its_top() -> None
         assert stage.main.deck.panels[INSPECTOR].body.scroll_offset.y == 0
 
     perform(scene, size=(180, 40), bridge=Telling(a_failed_story()))
+
+
+def test_a_trader_takes_no_orders_there_either_while_no_engine_answers() -> None:
+    async def scene(stage: Stage) -> None:
+        await select(stage, 2, "up")
+        await stage.until(partial(_says, stage, "It takes new orders"))
+        stage.clock.at += timedelta(minutes=1)
+        await stage.tick()
+        assert "Not available" in told(stage)
+        assert "It takes new orders" not in told(stage)
+
+    perform(scene, size=WIDE)
 
 
 def test_a_row_that_has_left_the_board_is_said_to_be_gone() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from engine.clock import ManualClock
-from engine.core.board import Check, ExecutionStatus
+from engine.core.board import Check, EngineState, ExecutionStatus
+from engine.core.errors import NotThere
 from tests.support.screen_bridge import HOSTILE, RecordingBridge, Showing, is_clean, is_on, play, press, text_of
-from tests.support.stories import a_status, at
+from tests.support.stories import a_board, a_status, at
 from tui.dossiers import readiness_sections
+from tui.past import PastClock
 from tui.screens.readiness import ReadinessScreen
 
 SIZES = [(80, 24), (120, 40)]
@@ -106,6 +109,55 @@ def test_nobody_to_ask_is_said_in_words() -> None:
         assert not is_on(app, ReadinessScreen)
 
     play(a_screen(a_bridge(None)), script)
+
+
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [({"beat_at": at(-37)}, "engine silent for 47s"), ({"state": EngineState.STOPPED}, "engine stopped")],
+    ids=["silent", "stopped"],
+)
+def test_what_an_engine_said_that_answers_no_more_is_never_ready(engine: dict[str, Any], why: str) -> None:
+    bridge = a_bridge(a_status())
+    board = a_board()
+    assert board.engine is not None
+    bridge.show(replace(board, engine=replace(board.engine, **engine)))
+
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        text = text_of(app)
+        assert "NOT READY" in text
+        assert f"No engine answers ({why})" in text
+        assert "what follows is from 12:00:10" in " ".join(text.replace("█", " ").split())
+        assert "could be sent:" not in text
+        assert "as it was at 12:00:10" in text
+        await press(app, pilot, "ctrl+r")
+        assert app.toasts == [("warning", f"nobody can be asked: {why}. Start one: signaldeck run")]
+
+    play(ReadinessScreen(bridge, clock=ManualClock(at(10))), script)
+
+
+def test_asking_again_says_why_it_could_not() -> None:
+    bridge = a_bridge(None)
+
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        await press(app, pilot, "ctrl+r")
+        assert app.toasts[-1] == ("warning", "nobody can be asked: no engine answers")
+        bridge.trouble = NotThere("the store is gone")
+        await press(app, pilot, "ctrl+r")
+        assert app.toasts[-1][1].startswith("nothing could be asked: ")
+        bridge.trouble, bridge.status = None, a_status()
+        said = len(app.toasts)
+        await press(app, pilot, "ctrl+r")
+        assert len(app.toasts) == said
+
+    play(a_screen(bridge), script)
+
+
+def test_the_past_says_that_it_cannot_be_asked() -> None:
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        await press(app, pilot, "ctrl+r")
+        assert app.toasts == [("warning", "the past cannot be asked")]
+
+    play(ReadinessScreen(a_bridge(None), clock=PastClock(at(10))), script)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

@@ -81,6 +81,28 @@ def test_whether_it_takes_orders_comes_first_and_why_not(
     assert ("What to do" in lead.plain) == bool(remedy)
 
 
+def test_no_trader_takes_orders_while_no_engine_answers() -> None:
+    board = a_board(traders=(a_trader(health=Health.UP),))
+    assert board.engine is not None
+    silent = replace(board, engine=replace(board.engine, beat_at=at(-27), market_at=at(-27)))
+
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        text = text_of(app)
+        assert "Not available  was ● up" in text
+        assert "no engine answers (engine silent for 37s)" in " ".join(text.replace("█", " ").split())
+        assert "It takes new orders" not in text
+
+    use(RecordingBridge(board=silent), script)
+
+
+def test_what_kept_a_trader_from_orders_is_told_though_no_engine_answers() -> None:
+    trader = a_trader(desired=Desired.PAUSE, desired_by="maria")
+    lead = trader_sections(trader, a_board(traders=(trader,)), at(10), "engine stopped")[0]
+    assert "no engine answers (engine stopped)" in lead.plain
+    assert "it took none then either: paused by maria" in lead.plain
+    assert lead.note == "was ◐ paused"
+
+
 def test_every_fact_of_the_trader_is_told() -> None:
     trader = a_trader(
         exchange="krk",

@@ -46,7 +46,7 @@ class Subject(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What is drawn: the Board, the market's time, the wishes without an answer (target to what is being done), and what
-    the operator looks at, where a panel is there that tells of it.
+    the operator looks at, where a panel is there that tells of it. `unheard` says why no engine answers, see `statusline`.
     """
 
     board: Board
@@ -54,6 +54,7 @@ class Scene:
     pending: Mapping[str, str] = field(default_factory=dict)
     subject: Subject | None = None
     has_clock_times: bool = False  # when something was, not how long ago
+    unheard: str = ""
 
 
 class Spot(NamedTuple):

@@ -134,7 +134,7 @@ def _sections(scene: Scene) -> tuple[Section, ...]:
         told = sections(subject.story, scene.now) if subject.story is not None else None
     elif subject.kind is Kind.TRADER:
         trader = next((t for t in board.traders if t.name == subject.key), None)
-        told = trader_sections(trader, board, scene.now) if trader is not None else None
+        told = trader_sections(trader, board, scene.now, scene.unheard) if trader is not None else None
     elif subject.kind is Kind.ERROR:
         event = next((e for e in board.errors if str(e.seq) == subject.key), None)
         told = error_sections(event) if event is not None else None

@@ -25,7 +25,7 @@ from tui.messages import BoardRead, Chosen, Kind, Opened, Stirred, Wished
 from tui.pace import LOCAL_S, Pace
 from tui.panels.base import INSPECTOR, PANELS, Scene, Subject, TablePanel, make_panels
 from tui.screens.opening import screen_for
-from tui.statusline import Freshness, StatusLine, freshness
+from tui.statusline import Freshness, StatusLine, freshness, unheard
 from tui.widgets.cells import Cell
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.hints import PROGRAM, Hints
@@ -169,13 +169,14 @@ class MainScreen(Screen[None]):
         self.banner.show(self.board, self.trouble, trouble, silence)
         if self.board is None:
             return True
-        now = market_now(self.board.engine, wall)
+        engine = self.board.engine
+        now = market_now(engine, wall)
         with self.app.batch_update():
             self.status.show(self.board, wall, self._notes(), self._past())
-            is_stale = freshness(self.board.engine, wall) is Freshness.STALE
+            is_stale = freshness(engine, wall) is Freshness.STALE
             self.deck.set_class(is_stale or bool(trouble or silence), "-stale")
             has_clock_times = memory_of(self.app).habits.has_clock_times
-            scene = Scene(self.board, now, self.wishes.pending, self.inspected, has_clock_times=has_clock_times)
+            scene = Scene(self.board, now, self.wishes.pending, self.inspected, has_clock_times, unheard(engine, wall))
             for panel in self.deck.panels.values():
                 panel.show(scene)
         self.refresh_bindings()

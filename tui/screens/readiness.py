@@ -42,7 +42,18 @@ class ReadinessScreen(DetailScreen):
         if self.status is None:
             rows = empty("No engine answers, and none has left a diagnosis. Start one: signaldeck run")
             return (Section("lead", Cell("NOBODY TO ASK", "bold $warning"), rows, tone="$warning"),)
-        return readiness_sections(self.status, now)
+        return readiness_sections(self.status, now, self.unheard)
 
     async def action_ask_again(self) -> None:
         await self.look()
+        if why := self._why_not_asked():
+            self.toast(why, "warning")
+
+    def _why_not_asked(self) -> str:
+        if isinstance(self.clock, PastClock):
+            return "the past cannot be asked"
+        if self.trouble:
+            return f"nothing could be asked: {self.trouble}"
+        if self.unheard:
+            return f"nobody can be asked: {self.unheard}. Start one: signaldeck run"
+        return "" if self.status is not None else "nobody can be asked: no engine answers"

@@ -57,7 +57,7 @@ class TraderScreen(DetailScreen):
         trader = self.trader
         if trader is None or self.picture is None:
             return (Section("lead", Cell("Not there", "bold $error"), empty("The board has no trader of this name.")),)
-        lead, *others = trader_sections(trader, self.picture, now)
+        lead, *others = trader_sections(trader, self.picture, now, self.unheard)
         if isinstance(self.clock, PastClock):
             unkept = empty("Latencies and the account: the journal does not hold them, so they are empty here.")
             others.append(Section("unkept", Cell("Not kept", "bold $muted"), unkept))

@@ -20,14 +20,15 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.clock import Clock, SystemClock
-from engine.core.board import Board, EngineState
+from engine.core.board import Board
 from engine.core.commands import CommandKind, CommandState
 from engine.core.errors import SignalDeckError
 from tui.bridge import Bridge
-from tui.formatting import MODE_STYLES, age, market_now
+from tui.formatting import MODE_STYLES, market_now
 from tui.messages import BoardRead, Rewound
 from tui.past import past_cells
 from tui.sections import said
+from tui.statusline import unheard
 from tui.stories import plain
 from tui.widgets.cells import Cell, content
 from tui.widgets.hints import Hints
@@ -35,7 +36,6 @@ from tui.widgets.hints import Hints
 CLIPBOARD_BYTES_MAX: Final = 74_000  # what terminals take in one sequence
 COPY: Final = Binding.Group("Copy")
 STEP: Final = " › "  # noqa: RUF001 - an angle that points onward is meant
-SILENT_AFTER_S: Final = 5.0  # an engine that has not beaten for longer is said to be silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,16 @@ class TrailScreen(Screen[None]):
         """Return the market's time."""
         return market_now(self.picture.engine if self.picture else None, self.clock.wall())
 
+    @property
+    def trouble(self) -> str:
+        """Return why the store could not be read at the last look, the empty text if it could."""
+        return self._trouble
+
+    @property
+    def unheard(self) -> str:
+        """Return why no engine answers, the empty text while one beats."""
+        return unheard(self.picture.engine if self.picture else None, self.clock.wall())
+
     def post(self, errand: Errand) -> None:
         """Hand an errand to the engine; the screen says `doing` until it is answered, and shows the answer as a toast.
 
@@ -216,14 +226,7 @@ class TrailScreen(Screen[None]):
             return [Cell(f"◌ {self.pending}…", "$accent")]
         if self._trouble:
             return [Cell(f"▲ {self._trouble}", "$error")]
-        engine = self.picture.engine if self.picture else None
-        if engine is not None and engine.state is EngineState.STOPPED:
-            return [Cell("▲ engine stopped", "$error")]
-        if engine is not None:
-            silent_s = (self.clock.wall() - engine.beat_at).total_seconds()
-            if silent_s > SILENT_AFTER_S:
-                return [Cell(f"▲ engine silent for {age(silent_s)}", "$stale")]
-        return []
+        return [Cell(f"▲ {self.unheard}", "$error")] if self.unheard else []
 
     async def _run(self, errand: Errand) -> None:
         try:
