@@ -25,18 +25,18 @@ class Standing(NamedTuple):
 
 # By how bad they are, the best first. Shapes differ, so that they are told apart without colours.
 UP: Final = Standing("▇", "up", "$ok", takes=True)
-UNCHECKED: Final = Standing("▁", "not checked", "$muted", takes=True)
+UNWATCHED: Final = Standing("▁", "not watched", "$muted", takes=False)
 SLOW: Final = Standing("▅", "slow", "$warning", takes=True)
 TRIED: Final = Standing("▃", "tried again", "$warning", takes=True)
 PAUSED: Final = Standing("‖", "paused", "$accent", takes=False)
 QUARANTINED: Final = Standing("?", "quarantined", "$error", takes=False)
 BROKEN: Final = Standing("x", "breaker open", "$error", takes=False)
 DOWN: Final = Standing("_", "down", "$error", takes=False)
-WORSE: Final = (UP, UNCHECKED, SLOW, TRIED, PAUSED, QUARANTINED, BROKEN, DOWN)
+WORSE: Final = (UP, UNWATCHED, SLOW, TRIED, PAUSED, QUARANTINED, BROKEN, DOWN)
 
 _HEALTH: Final = {
     Health.UP: UP,
-    Health.UNCHECKED: UNCHECKED,
+    Health.UNCHECKED: UNWATCHED,
     Health.DEGRADED: SLOW,
     Health.DOWN: DOWN,
 }
@@ -54,14 +54,17 @@ _TURNED: Final = {
 }
 
 
-def strip(trader: TraderState, turns: Iterable[Event], now: datetime) -> list[Standing]:
+def strip(
+    trader: TraderState, turns: Iterable[Event], now: datetime, heard_at: datetime | None = None
+) -> list[Standing]:
     """Return how the trader stood in each of the last 60 minutes, the oldest first: the worst of each minute.
 
+    Nobody watched it in a minute that ended after `heard_at`, the last heartbeat of an engine that is silent since.
     `turns` are its journal entries, newest first, as far back as an hour. What stood before the oldest of them is what
     that one says it turned from; without one it is what stands now.
     """
     facets = {
-        "health": _HEALTH.get(trader.health, UNCHECKED),
+        "health": _HEALTH.get(trader.health, UNWATCHED),
         "breaker": _BREAKER[trader.breaker],
         "quarantine": QUARANTINED if trader.quarantined else UP,
         "desired": UP if trader.desired is Desired.RUN else PAUSED,
@@ -75,14 +78,16 @@ def strip(trader: TraderState, turns: Iterable[Event], now: datetime) -> list[St
             _, facet, before = turned.pop(0)
             facets[facet] = _TURNED[facet].get(before, facets[facet])
             worst = _worst((worst, *facets.values()))
-        told.append(worst)
+        is_watched = heard_at is None or begin + MINUTE <= heard_at
+        told.append(worst if is_watched else UNWATCHED)
     return told[::-1]
 
 
-def availability_section(trader: TraderState, turns: Sequence[Event], now: datetime) -> Section:
-    """Return the strip as a section: the hour, how much of it the trader took orders, and what the cells mean."""
-    told = strip(trader, turns, now)
-    share = sum(standing.takes for standing in told) / len(told)
+def availability_section(
+    trader: TraderState, turns: Sequence[Event], now: datetime, heard_at: datetime | None = None
+) -> Section:
+    """Return the strip as a section: the hour, in how much of it the trader took orders, and what the cells mean."""
+    told = strip(trader, turns, now, heard_at)
     legend = [standing for standing in WORSE if standing in told]
     cells = tuple(Cell(standing.glyph, standing.style) for standing in told)
     names = [Cell(f"{standing.glyph} {standing.word}   ", standing.style) for standing in legend]
@@ -91,7 +96,19 @@ def availability_section(trader: TraderState, turns: Sequence[Event], now: datet
         Row(Cell(""), (Cell("60 min ago".ljust(MINUTES - 3) + "now", "$muted"),), wide=True),
         Row(Cell(""), tuple(names), wide=True),
     )
-    return Section("availability", Cell("Last hour", "bold"), rows, f"took orders in {share:.0%} of its minutes")
+    return Section("availability", Cell("Last hour", "bold"), rows, _in_words(told))
+
+
+def _in_words(told: Sequence[Standing]) -> str:
+    """Return in how many of the minutes that were watched it took orders; nobody knows of the others."""
+    watched = [standing for standing in told if standing is not UNWATCHED]
+    if not watched:
+        return "not watched in any minute of it"
+    took = sum(standing.takes for standing in watched)
+    if len(watched) == len(told):
+        return f"took orders in {took} of {len(told)} minutes"
+    minutes = "minute" if len(watched) == 1 else "minutes"
+    return f"took orders in {took} of {len(watched)} watched {minutes}, {len(told) - len(watched)} not watched"
 
 
 def _facet(event: Event) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.core.events import BreakerState, Desired, Event, EventKind, Health
 from tests.support.stories import a_trader, an_event, at
-from tui.availability import BROKEN, DOWN, MINUTES, PAUSED, UP, WORSE, Standing, availability_section, strip
+from tui.availability import BROKEN, DOWN, MINUTES, PAUSED, UNWATCHED, UP, WORSE, Standing, availability_section, strip
 
 HOUR = 3_600.0
 
@@ -72,8 +72,26 @@ def test_the_strip_is_always_an_hour_long_and_its_last_minute_is_no_better_than_
 def test_the_section_says_how_much_of_the_hour_it_took_orders_and_what_the_cells_mean() -> None:
     turns = [a_turn(1_830, "breaker_closed", "open", "closed"), a_turn(90, "breaker_open", "closed", "open")]
     section = availability_section(a_trader(health=Health.UP), turns, at(HOUR))
-    assert section.note == "took orders in 50% of its minutes"
+    assert section.note == "took orders in 30 of 60 minutes"
     assert "x breaker open" in section.plain
     assert "down" not in section.plain
     assert len(section.rows[0].plain) == MINUTES
     assert len({standing.glyph for standing in WORSE}) == len(WORSE), "told apart without colours"
+
+
+def test_only_minutes_that_were_watched_are_counted_and_the_others_are_named() -> None:
+    turns = [a_turn(3_590, "breaker_open", "closed", "open"), a_turn(3_190, "health_up", "unchecked", "up")]
+    section = availability_section(a_trader(health=Health.UP, breaker=BreakerState.OPEN), turns, at(HOUR))
+    assert section.note == "took orders in 5 of 6 watched minutes, 54 not watched"
+    assert "▁ not watched" in section.plain
+
+
+def test_an_hour_in_which_nobody_watched_has_no_figure() -> None:
+    assert availability_section(a_trader(), [], at(HOUR)).note == "not watched in any minute of it"
+
+
+def test_nobody_watched_since_the_engine_was_last_heard() -> None:
+    trader = a_trader(health=Health.UP)
+    shown = strip(trader, [], at(HOUR), heard_at=at(HOUR - 90))
+    assert shown == [UP] * 58 + [UNWATCHED] * 2
+    assert "58 of 58 watched minutes, 2 not watched" in availability_section(trader, [], at(HOUR), at(HOUR - 90)).note

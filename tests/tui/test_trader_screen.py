@@ -91,6 +91,7 @@ def test_no_trader_takes_orders_while_no_engine_answers() -> None:
         assert "Not available  was ● up" in text
         assert "no engine answers (engine silent for 37s)" in " ".join(text.replace("█", " ").split())
         assert "It takes new orders" not in text
+        assert "59 of 59 watched minutes, 1 not watched" in text
 
     use(RecordingBridge(board=silent), script)
 

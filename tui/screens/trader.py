@@ -61,7 +61,8 @@ class TraderScreen(DetailScreen):
         if isinstance(self.clock, PastClock):
             unkept = empty("Latencies and the account: the journal does not hold them, so they are empty here.")
             others.append(Section("unkept", Cell("Not kept", "bold $muted"), unkept))
-        return (lead, availability_section(trader, self._turns, now), *others)
+        heard_at = self.picture.engine.market_at if self.picture.engine and self.unheard else None
+        return (lead, availability_section(trader, self._turns, now, heard_at), *others)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         allowed = super().check_action(action, parameters)
