@@ -215,6 +215,16 @@ def test_a_damaged_row_is_told_of_at_each_moment_that_needs_it(db: Path, wrong: 
     look(db, scene, PastReader)
 
 
+def test_an_end_of_the_journal_that_was_written_at_no_time_is_named(db: Path) -> None:
+    damage(db, "UPDATE event SET at = 9000000000000000000 WHERE seq = (SELECT max(seq) FROM event)")
+
+    async def scene(past: PastReader) -> None:
+        with pytest.raises(StoreBroken, match=r"entry \d+ of the journal cannot be read: 9\d+ is no time"):
+            await past.span()
+
+    look(db, scene, PastReader)
+
+
 def test_a_gap_in_the_journal_is_named_and_gone_round(db: Path) -> None:
     async def scene(past: PastReader) -> None:
         here = await past.go(LAST)

@@ -20,7 +20,7 @@ from engine.core.events import Event, Level
 from engine.core.values import Candle
 from engine.store.base import BoardLimits
 from engine.store.sqlite.codec import micros, moment
-from engine.store.sqlite.past.damage import DAMAGE, broken_moment
+from engine.store.sqlite.past.damage import DAMAGE, broken_entry, broken_moment
 from engine.store.sqlite.past.moments import position_of_time
 from engine.store.sqlite.past.picture import SIGNALS_MAX, Picture
 from engine.store.sqlite.queries import named_queries
@@ -183,4 +183,7 @@ def _moment(kept: sqlite3.Connection, seq: int | None) -> Moment | None:
     if seq is None:
         return None
     ((found, at),) = kept.execute(named_queries()["event_from"], (seq,)).fetchall()
-    return Moment(found, moment(at))
+    try:
+        return Moment(found, moment(at))
+    except OverflowError:
+        raise broken_entry(found, f"{at} is no time") from None
