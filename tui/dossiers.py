@@ -193,7 +193,9 @@ def readiness_sections(status: ExecutionStatus, now: datetime, unheard: str = ""
     else:
         word, tone = "NOT READY", "$error"
         says = "says" if len(deciding) == 1 else "say"
-        told = f"{len(deciding)} of {_gates(len(status.checks))} {says} no. The first one: {deciding[0].gate}, {deciding[0].fact}."
+        others = len(refused) - len(deciding)
+        beside = f", and {others} more, which alone {'stops' if others == 1 else 'stop'} nothing" if others else ""
+        told = f"{len(deciding)} of {_gates(len(status.checks))} {says} no{beside}. The first one: {deciding[0].gate}, {deciding[0].fact}."
     lead = [row("", told, wide=True)]
     remedy = START_ONE if unheard else deciding[0].remedy if deciding else ""
     if remedy:

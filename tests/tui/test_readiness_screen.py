@@ -67,11 +67,13 @@ def test_a_no_that_stops_nothing_alone_leaves_it_ready_and_says_so() -> None:
     assert "(stops nothing alone)" in text
 
 
-def test_only_the_gates_that_decide_are_counted_against_it() -> None:
+def test_the_gates_that_decide_are_counted_against_it_and_the_others_apart() -> None:
     status = a_status("feed", "traders")
     first, *others = status.checks
     text = text_for(replace(status, checks=(replace(first, decides=False), *others)))
-    assert text.startswith("NOT READY\n1 of 5 gates says no. The first one: traders, 0 of 3 are available.")
+    assert text.startswith(
+        "NOT READY\n1 of 5 gates says no, and 1 more, which alone stops nothing. The first one: traders, 0"
+    )
 
 
 def test_no_gates_at_all_is_told() -> None:
