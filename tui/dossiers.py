@@ -42,6 +42,7 @@ _NEXT_BY_CODE: Final[Mapping[str, str]] = {
     "lose_answer": "nothing: the outcome is looked up until it is proven, and nothing is sent again before that",
     "orphan": "nothing: an earlier engine left this order open; it is looked up until it is proven",
     "unsent": "look at the network between here and the venue; it is tried again by itself",
+    "unattended": "put the trader back under [[traders]] and start again, or settle its orders on the venue's own page",
     "withheld": "it waits like any other signal; release or resume what held it back if it is to go out",
     "refused": "read the venue's reason; another trader is tried where that is safe",
     "funds": "fund the account, or hand in a smaller quantity",

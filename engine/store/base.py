@@ -11,7 +11,7 @@ Every method is one transaction (batches: one transaction, item by item) and has
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -305,8 +305,11 @@ class Store(Reader, Protocol):
     async def live_attempts(self) -> list[Attempt]:
         """Return every attempt in INTENT, UNKNOWN, ACCEPTED or REVIEW, oldest first."""
 
-    async def due_probes(self, now: datetime, limit: int) -> list[Attempt]:
-        """Return UNKNOWN and ACCEPTED attempts whose next_probe_at has come."""
+    async def due_probes(self, now: datetime, limit: int, traders: Collection[str]) -> list[Attempt]:
+        """Return UNKNOWN and ACCEPTED attempts of these traders whose next_probe_at has come, the longest due first.
+
+        Nobody asks for the others: however many they are, they take no place within `limit`.
+        """
 
     async def holdings(self, now: datetime) -> Holdings: ...
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from engine.core.errors import CommandRefused, ExchangeError, Unsent
+from engine.core.events import EventKind, Level, NewEvent
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalStep, advance_attempt
 from engine.core.order import Attempt, OrderReport, OrderStatus
 from engine.core.reconcile import (
@@ -47,6 +48,7 @@ class Reconciler:
         self._inquiries = {name: Inquiries(desk.exchange) for name, desk in world.desks.items()}
         self._woken = asyncio.Event()
         self._due: list[datetime] = []
+        self._has_told = False
 
     async def run(self) -> None:
         """First every order that an earlier engine left, then whatever falls due, for ever."""
@@ -60,11 +62,30 @@ class Reconciler:
     async def first_pass(self) -> None:
         """Look up once everything left open; each trader is ready when its own orders were asked for."""
         left: dict[str, list[Attempt]] = {name: [] for name in self._world.desks}
+        unattended: dict[str, list[Attempt]] = {}
         for attempt in await self._world.store.live_attempts():
-            if attempt.state in {AttemptState.UNKNOWN, AttemptState.ACCEPTED} and attempt.trader in left:
-                left[attempt.trader].append(attempt)
+            if attempt.state in {AttemptState.UNKNOWN, AttemptState.ACCEPTED}:
+                (left if attempt.trader in left else unattended).setdefault(attempt.trader, []).append(attempt)
+        await self._tell_of(unattended)
         await asyncio.gather(*(self._first_of(self._world.desks[name], attempts) for name, attempts in left.items()))
         self._world.freed()
+
+    async def _tell_of(self, unattended: Mapping[str, Sequence[Attempt]]) -> None:
+        """Say once which orders nobody looks after, because their trader is not there any more."""
+        if self._has_told:
+            return
+        now, events = self._world.clock.wall(), []
+        for name, attempts in unattended.items():
+            unknown = sum(a.state is AttemptState.UNKNOWN for a in attempts)
+            orders = f"{len(attempts) - unknown} open, {unknown} without a known outcome"
+            text = (
+                f"{name} is not among the enabled traders any more, and nobody looks after its orders ({orders}): "
+                "put it back under [[traders]], or settle them by hand at the venue"
+            )
+            events.append(NewEvent(EventKind.TRADER, now, clean(text), Level.ERROR, trader=name, code="unattended"))
+        if events:
+            await self._world.store.note(events)
+        self._has_told = True
 
     async def _first_of(self, desk: TraderActor, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
@@ -73,12 +94,11 @@ class Reconciler:
 
     async def step(self) -> int:
         """Look up what is due; returns how many orders were asked for."""
-        due = await self._world.store.due_probes(self._world.clock.wall(), BATCH)
-        known = [a for a in due if a.trader in self._world.desks]
-        if known:
-            await asyncio.gather(*(self._look(a) for a in known))
+        due = await self._world.store.due_probes(self._world.clock.wall(), BATCH, self._world.desks.keys())
+        if due:
+            await asyncio.gather(*(self._look(a) for a in due))
         await self._refresh_balances()
-        return len(known)
+        return len(due)
 
     async def look_now(self, attempt: Attempt) -> None:
         """Look up one order at once, because somebody asked."""

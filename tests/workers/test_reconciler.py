@@ -9,10 +9,11 @@ import pytest
 
 from engine.core.backoff import RetryPolicy
 from engine.core.errors import CommandRefused, ExchangeError, Refused
-from engine.core.lifecycle import AttemptState, SignalState
+from engine.core.lifecycle import AttemptState, AttemptStep, SignalState
 from engine.core.order import OrderReport, OrderRequest, OrderStatus
 from engine.core.values import Side
 from engine.store.base import SignalFilter
+from tests.support.builders import a_signal, an_attempt_move, an_intent
 from tests.support.office import Office, a_part, an_office, an_order, lost
 from tests.support.world import live
 
@@ -57,6 +58,26 @@ def test_an_order_that_only_a_list_knows_by_our_id_is_asked_for_with_its_fills()
             await office.work(3)
             assert await office.state(attempt) is AttemptState.FILLED
             assert await office.held() == Decimal("0.01")
+
+    live(story())
+
+
+def test_a_first_pass_that_has_to_begin_again_does_not_tell_twice_whose_orders_nobody_looks_after() -> None:
+    async def story() -> None:
+        async with an_office() as office:
+            await office.store.declare_traders({"a": "hand", "gone": "hand"})
+            new = a_signal(received_at=office.clock.wall())
+            await office.store.put_signals([new])
+            signal = await office.store.signal(new.signal_id)
+            assert signal is not None
+            intent = an_intent(signal, trader="gone", at=office.clock.wall())
+            await office.store.commit_intents([intent])
+            lost_there = an_attempt_move(intent.request, AttemptState.INTENT, AttemptStep.LOSE_ANSWER, at=intent.at)
+            await office.store.move_attempts([lost_there])
+            await office.reconciler.first_pass()
+            await office.reconciler.first_pass()
+            [event] = await office.told("unattended")
+            assert "(0 open, 1 without a known outcome)" in event.text
 
     live(story())
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random  # noqa: TID251 - the type of what the caller brings
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -101,8 +102,8 @@ class SqliteStore(Reads):
     async def live_attempts(self) -> list[Attempt]:
         return await self._rows("live_attempts", (), attempt_of)
 
-    async def due_probes(self, now: datetime, limit: int) -> list[Attempt]:
-        return await self._rows("due_probes", (micros(now), limit), attempt_of)
+    async def due_probes(self, now: datetime, limit: int, traders: Collection[str]) -> list[Attempt]:
+        return await self._rows("due_probes", (micros(now), json.dumps(list(traders)), limit), attempt_of)
 
     async def holdings(self, now: datetime) -> Holdings:
         return await self._ask(partial(_holdings, now))

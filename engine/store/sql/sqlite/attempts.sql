@@ -25,7 +25,8 @@ WHERE ended_at IS NULL AND state = 'intent' ORDER BY seq
 
 -- name: due_probes
 SELECT * FROM attempt INDEXED BY attempt_probe
-WHERE next_probe_at IS NOT NULL AND next_probe_at <= ? ORDER BY next_probe_at LIMIT ?
+WHERE next_probe_at IS NOT NULL AND next_probe_at <= ? AND trader IN (SELECT value FROM json_each(?))
+ORDER BY next_probe_at LIMIT ?
 
 -- name: under_way
 SELECT symbol, trader, reduces FROM attempt INDEXED BY attempt_live WHERE ended_at IS NULL ORDER BY seq
