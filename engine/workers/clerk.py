@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
 from engine.clock import Clock
+from engine.core.breaker import Guards
 from engine.core.commands import Command, CommandKind, CommandState, NewCommand
-from engine.core.errors import CommandRefused, IllegalStep, StoreBusy, StoreFull
-from engine.core.events import Desired, EventKind, Level, NewEvent, Signal
+from engine.core.errors import CommandRefused, IllegalStep, StoreBusy, StoreError, StoreFull
+from engine.core.events import BreakerState, Desired, EventKind, Level, NewEvent, Signal, TraderState
 from engine.core.lifecycle import DUE_SIGNALS, LIVE_ATTEMPTS, RETRYABLE_SIGNALS, AttemptState, SignalState, SignalStep
 from engine.core.order import Attempt
 from engine.core.text import clean, counted
@@ -24,9 +25,6 @@ from engine.workers.trader import TraderActor
 T = TypeVar("T")
 INSIST_S: Final = 10.0
 INSIST_GAP_S: Final = 0.2
-ANSWER_S_MAX: Final = (
-    2.0  # an operator's cancel waits so long for the venue's word, and then says that there is none yet
-)
 
 
 class Reviewer(Protocol):
@@ -130,20 +128,7 @@ class Clerk:
             detail={"why": command.why, "args": dict(command.args), "request_id": command.request_id},
         )
         await self._insist(lambda: self._world.store.finish(command.id, state, result, [event]))
-        return Command(
-            command.id,
-            command.request_id,
-            command.kind,
-            command.operator,
-            command.at,
-            command.target,
-            command.why,
-            command.args,
-            command.expected_version,
-            state,
-            result,
-            now,
-        )
+        return replace(command, state=state, result=result, finished_at=now)
 
     def _desk(self, name: str) -> TraderActor:
         try:
@@ -169,12 +154,8 @@ class Clerk:
         await self._set(desk.name, Desired.DRAIN, command)
         await self._world.refresh()
         live = await self._live(desk.name)
-        told = (
-            f"{desk.name} drains; {_orders(live)} waited for"
-            if live
-            else f"{desk.name} is drained: no order of it lives"
-        )
-        return told + await self._held(desk.name)
+        told = f"drains; {_orders(live)} waited for" if live else "is drained: no order of it lives"
+        return f"{desk.name} {told}" + await self._held(desk.name)
 
     async def _held(self, name: str) -> str:
         """Say what a trader that takes no signals leaves without exits."""
@@ -184,11 +165,23 @@ class Clerk:
     async def _live(self, name: str) -> int:
         return sum(attempt.trader == name for attempt in await self._world.store.live_attempts())
 
+    async def _unbound(self, desk: TraderActor) -> TraderState | None:
+        # None if a resume would lift something: a pause, a quarantine, a breaker, or the notice of a fill that is too large.
+        state = next((one for one in await self._world.store.traders() if one.name == desk.name), None)
+        if state is None or state.desired is not Desired.RUN or state.quarantined or desk.account.overfills:
+            return None
+        is_closed = all(desk.exchange.breaker(guards).state is BreakerState.CLOSED for guards in Guards)
+        return state if is_closed else None
+
     async def _resume(self, command: Command) -> str:
         desk = self._desk(command.target)
-        self._world.lift(desk.name)
-        await self._set(desk.name, Desired.RUN, command)
+        free = await self._unbound(desk)
+        if free is None:
+            self._world.lift(desk.name)
+        await self._set(desk.name, Desired.RUN, command)  # also where nothing changes: it overtakes older wishes
         await self._world.refresh()
+        if free is not None:
+            return f"{desk.name} runs already: nothing changed" + (f"; it is {free.why_not}" if free.why_not else "")
         self._world.nudge()
         return f"{desk.name} runs"
 
@@ -268,14 +261,14 @@ class Clerk:
     async def _halt(self, command: Command) -> str:
         world = self._world
         word = (command.operator, command.why, world.clock.wall())
+        already = await self._is_halted()
         await self._insist(lambda: world.store.set_halted(True, *word))  # and every live order is to be cancelled
         await self._insist(world.refresh)
         live = await self._insist(world.store.live_attempts)
         ours = [a for a in live if a.trader in world.desks]
         open_orders = [a for a in ours if a.state is AttemptState.ACCEPTED]
-        for (
-            attempt
-        ) in open_orders:  # nobody waits here: one venue that hangs must not hold up the others, nor the answer
+        # Nobody waits here: one venue that hangs must not hold up the others, nor the answer.
+        for attempt in open_orders:
             self._cancels.begin(attempt)
         reviews = [a for a in ours if a.state is AttemptState.REVIEW]
         told = [f"{_orders(len(open_orders))} being cancelled" if open_orders else "no order was open"]
@@ -287,7 +280,13 @@ class Clerk:
             told.append(
                 f"{_orders(len(lost))} not looked after, close them at {_traders(lost)}: no such trader is configured"
             )
-        return "; ".join(("halted: nothing is sent", *told))
+        return "; ".join(("halted already: nothing is sent" if already else "halted: nothing is sent", *told))
+
+    async def _is_halted(self) -> bool:
+        try:
+            return (await self._world.store.switches()).halted
+        except StoreError:  # only the answer's words hang on it: no reason to wait with a halt
+            return False
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the store again while it is busy or full, for INSIST_S: a kill switch must not give up at the first try."""
@@ -302,10 +301,11 @@ class Clerk:
                 await clock.sleep(INSIST_GAP_S)
 
     async def _release(self, command: Command) -> str:
+        was_halted = (await self._world.store.switches()).halted
         await self._world.store.set_halted(False, command.operator, command.why, self._world.clock.wall())
         await self._world.refresh()
         self._world.nudge()
-        return "released: orders are sent again"
+        return "released: orders are sent again" if was_halted else "was not halted: nothing changed"
 
     async def _acknowledge(self, command: Command) -> str:
         return await self._world.alarms.acknowledge(_alert_id(command), command.operator)

@@ -192,6 +192,18 @@ def test_of_the_kill_switch_the_last_word_holds_over_a_start(
     live(play())
 
 
+def test_a_release_that_changes_nothing_is_a_later_word_than_a_halt_that_was_left_over(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db, settings_of(a_trader("north"))) as running:
+            await left_over(running, CommandKind.HALT)
+            await running.pass_time(1)
+            await running.wish(CommandKind.RELEASE)
+        async with a_running(db, settings_of(a_trader("north"))) as running:
+            assert not (await running.engine.store.switches()).halted
+
+    live(play())
+
+
 def test_an_old_resume_does_not_undo_a_later_pause_and_an_old_pause_not_a_later_resume(db: Path) -> None:
     async def play() -> None:
         settings = settings_of(a_trader("north"), a_trader("south"))

@@ -185,3 +185,62 @@ def test_who_is_paused_with_a_position_is_said_to_give_it_no_exits(db: Path, kin
             assert done.result == f"{told}; 1 position gets no exits meanwhile"
 
     live(play())
+
+
+def test_a_release_of_what_was_not_halted_says_so_and_a_second_halt_is_told_as_one(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            idle = await running.wish(CommandKind.RELEASE)
+            assert (idle.state, idle.result) == (CommandState.DONE, "was not halted: nothing changed")
+            await running.wish(CommandKind.HALT)
+            again = await running.wish(CommandKind.HALT)
+            assert again.result == "halted already: nothing is sent; no order was open"
+            assert (await running.wish(CommandKind.RELEASE)).result == "released: orders are sent again"
+            assert (await running.wish(CommandKind.RELEASE)).result == "was not halted: nothing changed"
+
+    live(play())
+
+
+def test_a_second_halt_cancels_what_is_open_by_then(db: Path) -> None:
+    async def play() -> None:
+        dark = a_trader("north", weather={"outages": [{"after_s": 5.0, "for_s": 10.0}]})
+        async with a_running(db, settings_of(dark)) as running:
+            signal_id = await an_open_order(running)
+            await running.pass_time(6.0)
+            await running.wish(CommandKind.HALT)
+            again = await running.wish(CommandKind.HALT)
+            assert again.result == "halted already: nothing is sent; 1 order is being cancelled"
+            await running.until(signal_id, SignalState.CANCELLED)
+
+    live(play())
+
+
+def test_a_resume_of_a_trader_that_nothing_holds_says_that_it_runs_already(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            assert (await running.wish(CommandKind.RESUME, "north")).result == "north runs already: nothing changed"
+            await running.wish(CommandKind.DRAIN, "north")
+            assert (await running.wish(CommandKind.RESUME, "north")).result == "north runs"
+
+    live(play())
+
+
+@pytest.mark.parametrize("bind", ["force_open", "quarantine", "overfill"])
+def test_a_resume_lifts_what_holds_a_trader_that_no_one_paused(db: Path, bind: str) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            desk = running.engine._parts.desks["north"]
+            if bind == "force_open":
+                desk.exchange.force_open("the key was revoked")
+            elif bind == "quarantine":
+                running.engine._parts.health.quarantine("north")
+            else:
+                desk.account = desk.account.with_overfill("order v1 was filled 2, asked for were 1")
+            await running.pass_time(1.0)
+            assert (await running.wish(CommandKind.RESUME, "north")).result == "north runs"
+            await running.pass_time(1.0)
+            assert (await trader(running)).is_available
+            assert not desk.account.overfills
+            assert (await running.wish(CommandKind.RESUME, "north")).result == "north runs already: nothing changed"
+
+    live(play())
