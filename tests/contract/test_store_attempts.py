@@ -233,24 +233,6 @@ def test_an_exit_that_sells_everything_leaves_no_position(kind: str, tmp_path: P
 
 
 @EVERY_STORE
-def test_orders_of_traders_that_nobody_asks_for_take_no_place_among_those_that_are_due(
-    kind: str, tmp_path: Path
-) -> None:
-    async def scenario(stage: Stage) -> None:
-        for _ in range(5):
-            await stage.step(await stage.commit(a_signal(), trader="gone"), AttemptStep.LOSE_ANSWER)
-        mine = await stage.commit(a_signal(), trader="here")
-        await stage.step(mine, AttemptStep.LOSE_ANSWER)
-        store = await stage.turn()
-        due = await store.due_probes(LATER, 2, {"here": 1, "elsewhere": 2}.keys())
-        assert [a.client_order_id for a in due] == [mine.request.client_order_id]
-        assert len(await store.due_probes(LATER, 10, ["gone", "here"])) == 6
-        assert await store.due_probes(LATER, 10, []) == []
-
-    on_stage(kind, tmp_path, scenario)
-
-
-@EVERY_STORE
 def test_lookups_are_counted_and_their_evidence_is_kept(kind: str, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         intent = await stage.commit(a_signal())
