@@ -3,6 +3,9 @@
 The pages and the terminal in them are textual-serve's. What it leaves open is closed here: whoever else can reach the
 port (other users of this machine, pages of other sites in the same browser, names that were bound anew to this address)
 gets nothing; visitors are few, and none of their processes outlives its visit.
+
+The key is in the page's address and in that of the page's connection, and in no cookie: a browser sends a cookie of one
+port of this machine to all its ports, so to whatever another user serves there.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp_jinja2
+import jinja2
 from aiohttp import WSCloseCode, web
 from textual_serve.app_service import AppService
 from textual_serve.server import Server
@@ -36,9 +40,13 @@ TAKE_S_MAX: Final = 5.0  # that it may leave its pipe full
 BACKLOG_BYTES_MAX: Final = 4 * MESSAGE_BYTES_MAX  # beside the pipe
 CELLS_MIN, CELLS_MAX = (20, 5), (600, 250)
 FRAMES: Final = "20"  # a second at most
+CONNECTION: Final = "connection"  # a route's name, as the next
+OPEN_TO_ALL: Final = "static"  # textual-serve's script and style, which anybody can have from where it is published
+POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self' ws://{host}; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self' ws://127.0.0.1:* ws://localhost:*; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -157,7 +165,7 @@ class Doorkeeper(Server):
     def __init__(self, house: House, port: int) -> None:
         # `exec` leaves no shell between us and the process that has to be ended.
         super().__init__(f"exec {shlex.join(house.command)}", host="127.0.0.1", port=port, title="SignalDeck")
-        self._house, self._cookie = house, f"signaldeck-{port}"
+        self._house = house
         self._visits: dict[web.WebSocketResponse, Visit | None] = {}
 
     @property
@@ -172,8 +180,14 @@ class Doorkeeper(Server):
         )
 
     async def _make_app(self) -> web.Application:
-        app = await super()._make_app()
-        app.middlewares.append(self._guard)
+        app = web.Application(middlewares=[self._guard])
+        aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(self.templates_path))
+        app.router.add_get("/", self.handle_index)
+        # The page's script appends `?width=...` to this address, so the key cannot be a parameter of it.
+        app.router.add_get("/ws/{key}", self.handle_websocket, name=CONNECTION)
+        app.router.add_static("/static", self.statics_path, name=OPEN_TO_ALL)
+        app.on_startup.append(self.on_startup)
+        app.on_shutdown.append(self.on_shutdown)
         app.on_response_prepare.append(_dress)
         return app
 
@@ -195,15 +209,12 @@ class Doorkeeper(Server):
         [host] = hosts if len(hosts := request.headers.getall("Host", [])) == 1 else [""]
         if not LOOPBACK.fullmatch(host):
             raise web.HTTPForbidden(text="This dashboard answers to 127.0.0.1 and localhost alone.\n")
-        is_socket = request.path == "/ws"
-        origins = request.headers.getall("Origin", [f"http://{host}"] if not is_socket else [])
+        route = request.match_info.route.name
+        origins = request.headers.getall("Origin", [f"http://{host}"] if route != CONNECTION else [])
         if [origin.lower() for origin in origins] != [f"http://{host}".lower()]:
             raise web.HTTPForbidden(text="This dashboard is driven from its own page alone.\n")
-        if request.path == "/" and self._is_key(request.query.get("key", "")):
-            entered = web.HTTPSeeOther("/")
-            entered.set_cookie(self._cookie, self._house.key, httponly=True, samesite="Strict", path="/")
-            raise entered
-        if not self._is_key(request.cookies.get(self._cookie, "")):
+        given = request.match_info["key"] if route == CONNECTION else request.query.get("key", "")
+        if route != OPEN_TO_ALL and not self._is_key(given):
             raise web.HTTPForbidden(text="Open the address that `signaldeck browser` printed: it has the key.\n")
         return await handler(request)
 
@@ -215,7 +226,7 @@ class Doorkeeper(Server):
         self._refuse_if_full()
         context: dict[str, Any] = {
             "font_size": 16,
-            "app_websocket_url": f"ws://{request.host}/ws",
+            "app_websocket_url": f"ws://{request.host}/ws/{self._house.key}",
             "config": {"static": {"url": f"http://{request.host}/static/"}},
             "application": {"name": self.title},
         }
@@ -258,8 +269,9 @@ class Doorkeeper(Server):
             raise web.HTTPServiceUnavailable(text=f"{few} already, and no more may: close one, or raise --visitors.\n")
 
 
-async def _dress(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001 - aiohttp's signature
-    response.headers.update(HEADERS)
+async def _dress(request: web.Request, response: web.StreamResponse) -> None:
+    host = request.host if LOOPBACK.fullmatch(request.host) else "127.0.0.1"
+    response.headers.update(HEADERS, **{"Content-Security-Policy": POLICY.format(host=host)})
 
 
 def fitting(width: object, height: object) -> tuple[int, int]:

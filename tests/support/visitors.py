@@ -79,28 +79,36 @@ def a_server(run: Shell, db: Path, *options: str) -> Iterator[Served]:
 
 @dataclass
 class Visitor:
-    """A browser with its cookies, and what was drawn in it so far."""
+    """A browser: what it keeps between two addresses, and the address that its page connects to."""
 
     served: Served
     session: aiohttp.ClientSession
-    drawn: bytearray = field(default_factory=bytearray)
+    connection: str = "/ws"
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Return status and text of a page, redirections followed."""
         async with self.session.get(f"{self.served.base}{path}", headers=headers) as answer:
             return answer.status, await answer.text()
 
+    async def reload(self) -> None:
+        """Open the address that was printed, or open it again."""
+        status, page = await self.get(f"/?key={self.served.key}")
+        assert (status, "textual-terminal" in page) == (200, True)
+        found = re.search(rf'data-session-websocket-url="ws://{re.escape(self.served.host)}([^"?]+)"', page)
+        assert found, page
+        self.connection = found[1]
+
     async def knock(self, **headers: str) -> int:
         """Return with which status the connection of a terminal is answered: 101 lets in."""
         asked = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", **headers}
         asked["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-        async with self.session.get(f"{self.served.base}/ws", headers=asked) as answer:
+        async with self.session.get(f"{self.served.base}{self.connection}", headers=asked) as answer:
             return answer.status
 
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Visit]:
         """Open a terminal in the page, as the page does."""
-        url = f"{self.served.base}/ws?width=120&height=40"
+        url = f"{self.served.base}{self.connection}?width=120&height=40"
         async with self.session.ws_connect(url, headers={"Origin": self.served.base}) as socket:
             yield Visit(socket)
 
@@ -140,8 +148,7 @@ async def a_visitor(served: Served, *, has_key: bool = True) -> AsyncIterator[Vi
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:  # unsafe: an IP address
         visitor = Visitor(served, session)
         if has_key:
-            status, page = await visitor.get(f"/?key={served.key}")
-            assert (status, "textual-terminal" in page) == (200, True)
+            await visitor.reload()
         yield visitor
 
 

@@ -55,16 +55,21 @@ def rows(db: Path, query: str) -> list[tuple[object, ...]]:
 def test_only_the_machines_own_name_the_pages_own_origin_and_the_key_open_the_door(run: Shell, db: Path) -> None:
     async def scene() -> None:
         async with a_visitor(served, has_key=False) as stranger:
-            for path in ("/", "/?key=", f"/?key={'0' * 48}", "/ws", "/static/js/textual.js", "/download/x"):
+            wrong, half = "0" * 48, served.key[:24]
+            for path in ("/", "/?key=", f"/?key={wrong}", f"/?key={half}", "/ws", f"/ws?key={wrong}", "/download/x"):
                 assert (await stranger.get(path))[0] == 403, path
-            assert await stranger.knock(Origin=served.base) == 403
+            for stranger.connection in ("/ws", "/ws/", f"/ws/{wrong}", f"/ws/{half}", f"/ws/{wrong}?key={served.key}"):
+                assert await stranger.knock(Origin=served.base) in {403, 404}, stranger.connection
+            assert (await stranger.get("/static/js/textual.js"))[0] == 200, "which is no secret"
+            assert (await stranger.get("/static/js/textual.js", Host="evil.example"))[0] == 403
         async with a_visitor(served) as friend:
             assert (await friend.get("/static/js/textual.js"))[0] == 200
-            assert (await friend.get("/", Host=served.host.replace("127.0.0.1", "localhost")))[0] == 200
+            page = f"/?key={served.key}"
+            assert (await friend.get(page, Host=served.host.replace("127.0.0.1", "localhost")))[0] == 200
             for host in ("evil.example", f"evil.example:{served.host.split(':')[1]}", "127.0.0.1.evil.example", ""):
-                assert (await friend.get("/", Host=host))[0] in {400, 403}, host
+                assert (await friend.get(page, Host=host))[0] in {400, 403}, host
                 assert await friend.knock(Host=host, Origin=f"http://{host}") in {400, 403}, host
-            assert (await friend.get("/", Origin=ELSEWHERE))[0] == 403
+            assert (await friend.get(page, Origin=ELSEWHERE))[0] == 403
             for origin in (ELSEWHERE, "null", served.base.replace("http:", "https:"), f"{served.base}0"):
                 assert await friend.knock(Origin=origin) == 403, origin
             assert await friend.knock() == 403, "a browser always says whence it asks"
@@ -77,16 +82,43 @@ def test_only_the_machines_own_name_the_pages_own_origin_and_the_key_open_the_do
 
 def test_the_page_may_be_framed_by_nobody_and_fetches_nothing_from_elsewhere(run: Shell, db: Path) -> None:
     async def scene() -> None:
-        async with a_visitor(served) as visitor, visitor.session.get(served.base) as answer:
+        async with a_visitor(served) as visitor, visitor.session.get(served.url) as answer:
             policy = answer.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy
             assert "http" not in policy
-            [cookie] = list(visitor.session.cookie_jar)
-            assert cookie["httponly"]
-            assert cookie["samesite"] == "Strict"
+            assert f"connect-src 'self' ws://{served.host};" in policy, "other ports may be other users'"
 
     with a_server(run, db) as served:
+        together(scene)
+
+
+def test_nothing_that_a_browser_keeps_or_passes_on_has_the_key(run: Shell, db: Path) -> None:
+    async def scene() -> None:
+        async with a_visitor(served) as visitor, visitor.visit() as visit:
+            await visit.sees("Queue")
+            assert not list(visitor.session.cookie_jar), "a cookie goes to every port of this machine"
+            async with visitor.session.get(served.url, allow_redirects=False) as answer:
+                assert answer.status == 200
+                assert "Set-Cookie" not in answer.headers
+                assert answer.headers["Referrer-Policy"] == "no-referrer"
+                assert answer.headers["Cache-Control"] == "no-store"
+            assert (await visitor.get("/"))[0] == 403, "nothing but the address opens the door"
+
+    with a_server(run, db) as served:
+        together(scene)
+
+
+def test_a_page_is_loaded_again_as_often_as_one_likes(run: Shell, db: Path) -> None:
+    async def scene() -> None:
+        async with a_visitor(served) as visitor:
+            for _ in range(2):
+                await visitor.reload()
+                async with visitor.visit() as visit:
+                    await visit.sees("Queue")
+                await until(lambda: not served.children(), "its process was left")
+
+    with a_server(run, db, "--visitors", "1") as served:
         together(scene)
 
 
@@ -173,7 +205,7 @@ def test_a_visit_that_ends_leaves_no_process_and_its_place_to_another(run: Shell
                 await visit.sees("Queue")
                 [child] = served.children()
                 assert await visitor.knock(Origin=served.base) == 503
-                status, said = await visitor.get("/")
+                status, said = await visitor.get(f"/?key={served.key}")
                 assert (status, "1 visitor looks already" in said) == (503, True)
                 assert served.children() == {child}
             await until(lambda: not served.children(), "its process was left")
