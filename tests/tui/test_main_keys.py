@@ -259,3 +259,55 @@ def test_a_click_chooses_a_panel() -> None:
         app = perform(scene, size=size)
         assert app.main is not None
         assert app.main.deck.view.arrangement is arrangement
+
+
+@pytest.mark.parametrize(
+    ("on", "back"), [("pagedown", "pageup"), ("ctrl+f", "ctrl+b"), ("end", "home"), ("G", "g")], ids=lambda key: key
+)
+def test_the_help_is_paged_and_says_that_more_follows(on: str, back: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press("question_mark")
+        await stage.until(lambda: isinstance(stage.app.screen, HelpScreen))
+        await stage.until(lambda: "lines 1 to " in stage.text)
+        first = stage.text
+        assert "pgdn and pgup turn the page" in first
+        await stage.press(on)
+        await stage.until(lambda: "lines 1 to " not in stage.text)
+        assert stage.text != first
+        await stage.press(back)
+        await stage.until(lambda: stage.text == first)
+
+    perform(scene)
+
+
+def test_a_help_that_is_all_there_speaks_of_no_more() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press("question_mark")
+        await stage.until(lambda: isinstance(stage.app.screen, HelpScreen))
+        await stage.pilot.pause()
+        assert "esc closes" in stage.text
+        assert "pgdn" not in stage.lines[-2]
+
+    perform(scene, size=(120, 120))
+
+
+@pytest.mark.parametrize(
+    ("key", "verb", "yes", "ends"),
+    [("P", "Pause all traders?", "(y)", "after."), ("K", "Halt everything?", "HALT", "a restart.")],
+)
+def test_on_the_smallest_screen_a_question_shows_what_it_asks_and_both_answers(
+    key: str, verb: str, yes: str, ends: str
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press(key)
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.pilot.pause()
+        before = stage.text
+        for words in (verb, "No, leave it", "Yes, ", yes):
+            assert words in before
+        assert ends in before or key == "K", "the longer one does not fit"
+        await stage.press(*["down"] * 9)
+        for words in (verb, "No, leave it", "Yes, ", ends):
+            assert words in stage.text
+
+    perform(scene, size=(40, 10))

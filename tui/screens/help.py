@@ -97,6 +97,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark", "close", "Close", id="help.close"),
         Binding("j,down", "lines(1)", "Down", show=False, id="help.down"),
         Binding("k,up", "lines(-1)", "Up", show=False, id="help.up"),
+        Binding("g,home", "edge(-1)", "To the top", show=False, id="help.top"),
+        Binding("G,end", "edge(1)", "To the end", show=False, id="help.bottom"),
+        Binding("ctrl+f,pagedown", "pages(1)", "Page down", show=False, id="help.page_down"),
+        Binding("ctrl+b,pageup", "pages(-1)", "Page up", show=False, id="help.page_up"),
     ]
 
     def __init__(self, screen: Screen[object]) -> None:
@@ -108,12 +112,37 @@ class HelpScreen(ModalScreen[None]):
             yield Static(told(self._keys), markup=False)
 
     def on_mount(self) -> None:
-        box = self.query_one("#help", VerticalScroll)
+        box = self._box
         box.border_title = Content("Keys")
-        box.border_subtitle = Content("esc closes")
+        self.watch(box, "scroll_y", self._tell_where)
+        self.watch(box, "virtual_size", self._tell_where)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._tell_where)
+
+    @property
+    def _box(self) -> VerticalScroll:
+        return self.query_one("#help", VerticalScroll)
+
+    def _tell_where(self) -> None:
+        """Say what is seen of how much, so that nobody takes the first page for all of it."""
+        box = self._box
+        seen, lines = box.scrollable_content_region.height, box.virtual_size.height
+        first = round(box.scroll_y) + 1
+        where = f"lines {first} to {min(first + seen - 1, lines)} of {lines}, pgdn and pgup turn the page, "
+        box.border_subtitle = Content(f"{where if lines > seen else ''}esc closes")
 
     def action_close(self) -> None:
         self.dismiss(None)
 
     def action_lines(self, by: int) -> None:
-        self.query_one("#help", VerticalScroll).scroll_relative(y=by, animate=False)
+        self._box.scroll_relative(y=by, animate=False)
+
+    def action_pages(self, by: int) -> None:
+        self._box.scroll_relative(y=by * max(self._box.scrollable_content_region.height - 1, 1), animate=False)
+
+    def action_edge(self, towards: int) -> None:
+        if towards < 0:
+            self._box.scroll_home(animate=False)
+        else:
+            self._box.scroll_end(animate=False)
