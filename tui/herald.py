@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from textual.notifications import Notification
+
 from engine.core.events import Alert, AlertState, Severity
 from tui.formatting import foreign
 
 WINDOW: Final = timedelta(minutes=1)
+WAITING_MAX: Final = 5  # more of them at once would fill a small screen
 BELL_PAUSE: Final = timedelta(seconds=10)  # who has heard it need not hear it again at once
 
 
@@ -30,6 +33,33 @@ class Volume:
 
     bell: Bell = Bell.CRITICAL
     toasts_per_minute: int = 6
+
+
+class Patience:
+    """Keeps the passing messages that come while something is asked: the newest few, and a count of the others."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Notification] = deque()
+        self._dropped = 0
+
+    def hold(self, message: Notification) -> None:
+        """Keep a message until `release`."""
+        self._waiting.append(message)
+        if len(self._waiting) > WAITING_MAX:
+            self._waiting.popleft()
+            self._dropped += 1
+
+    def release(self) -> list[Notification]:
+        """Return what has waited, the oldest first, and forget it."""
+        waiting, dropped = list(self._waiting), self._dropped
+        self._waiting.clear()
+        self._dropped = 0
+        if dropped:
+            more = "1 message more" if dropped == 1 else f"{dropped} messages more"
+            waiting.insert(
+                0, Notification(f"{more} came while you were asked; f4 lists the alerts", severity="warning")
+            )
+        return waiting
 
 
 class News(NamedTuple):

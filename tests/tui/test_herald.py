@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from textual.notifications import Notification
+from textual.widgets._toast import Toast
 
 from engine.core.events import Alert, AlertState, Severity
 from tests.support.boards import NOON
 from tests.support.stage import NEVER_S, Stage, perform
 from tests.support.stories import an_alert
 from tui.app import Dress
-from tui.herald import Bell, Herald, Volume
+from tui.herald import Bell, Herald, Patience, Volume
+from tui.screens.confirm import Confirm
 
 
 def alerts(*numbers: int, severity: Severity = Severity.CRITICAL) -> list[Alert]:
@@ -83,3 +86,40 @@ def test_an_alert_is_told_on_whatever_screen_one_is() -> None:
         assert rung == [True], "twice within a moment is once"
 
     perform(scene, dress=Dress(refresh_s=NEVER_S))
+
+
+def test_no_message_covers_a_question_whether_it_came_before_or_while_it_is_asked() -> None:
+    alerts = [an_alert(id=n, text=f"trouble {n} " * 12, state=AlertState.ACTIVE) for n in range(77, 81)]
+
+    async def scene(stage: Stage) -> None:
+        stage.bridge.show(alerts=tuple(alerts[:3]))
+        await stage.tick()
+        await stage.until(lambda: "trouble 78" in stage.text)
+        await stage.press("K")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.pilot.pause()
+        asked = stage.text
+        for words in ("Halt everything?", "Type HALT to go on", "No, leave it", "Yes, halt everything", "a restart."):
+            assert words in asked
+        stage.bridge.show(alerts=tuple(alerts))
+        await stage.tick()
+        assert not [toast for toast in stage.toasts if "trouble 80" in toast]
+        assert len(stage.app.screen.query(Toast)) == 0
+        await stage.press("escape")
+        await stage.until(lambda: any("trouble 80" in toast for toast in stage.toasts))
+        await stage.until(lambda: "trouble 80" in stage.text)
+
+    perform(scene, dress=Dress(refresh_s=NEVER_S))
+
+
+def test_of_many_messages_that_waited_the_newest_come_and_the_others_are_counted() -> None:
+    patience = Patience()
+    assert patience.release() == []
+    for n in range(9):
+        patience.hold(Notification(f"message {n}"))
+    waited = [one.message for one in patience.release()]
+    assert waited == [
+        "4 messages more came while you were asked; f4 lists the alerts",
+        *(f"message {n}" for n in range(4, 9)),
+    ]
+    assert patience.release() == []

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
@@ -40,6 +40,8 @@ class NoEnterButton(Button, can_focus=False):
     """A button that a click presses and the Enter key cannot, so that muscle memory cannot either."""
 
 
+_WIDTHS = [(0, "-narrow"), (60, "-wide")]  # on narrow screens one answer stands under the other
+_HEIGHTS = [(0, "-low"), (16, "-high")]  # on low ones nothing is left blank
 _DIALOG_CSS = """
     {name} {{ align: center middle; background: $background 60%; }}
     {name} > #box {{
@@ -49,7 +51,7 @@ _DIALOG_CSS = """
     }}
     {name}.mild > #box {{ border-left: thick $warning; }}
     {name}.grave > #box {{ border-left: thick $error; }}
-    {name} #verb {{ text-style: bold; height: auto; }}
+    {name} #verb {{ text-style: bold; height: auto; dock: top; }}
     {name}.mild #verb {{ color: $text-warning; }}
     {name}.grave #verb {{ color: $text-error; }}
     {name} #scope {{ height: auto; margin-bottom: 1; }}
@@ -57,8 +59,12 @@ _DIALOG_CSS = """
     {name} .label {{ height: auto; color: $text-muted; }}
     {name} Input {{ margin-bottom: 1; background: $background; }}
     {name} .objection {{ height: auto; color: $text-error; display: none; margin-bottom: 1; }}
+    {name} #foot {{ height: auto; dock: bottom; background: $panel; }}
     {name} #answers {{ height: 1; align-horizontal: right; }}
     {name} #answers Button {{ margin-left: 2; }}
+    {name}.-narrow #answers {{ layout: vertical; height: auto; }}
+    {name}.-low > #box {{ padding: 0 1; max-height: 100%; }}
+    {name}.-low #scope, {name}.-low #consequence, {name}.-low #foot Input {{ margin-bottom: 0; }}
 """
 
 
@@ -70,12 +76,16 @@ class Confirm(ModalScreen[bool]):
     """
 
     DEFAULT_CSS = _DIALOG_CSS.format(name="Confirm")
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "Yes", id="confirm.yes"),
         Binding("n", "no", "No", id="confirm.no"),
         Binding("escape", "no", "No", id="confirm.escape", show=False),
         Binding("left,h", "app.focus_previous", "Other answer", id="confirm.left", show=False),
         Binding("right,l", "app.focus_next", "Other answer", id="confirm.right", show=False),
+        Binding("down,j", "lines(1)", "Down", id="confirm.down", show=False),
+        Binding("up,k", "lines(-1)", "Up", id="confirm.up", show=False),
     ]
 
     def __init__(
@@ -98,15 +108,20 @@ class Confirm(ModalScreen[bool]):
             yield Static(Content(f"{self._verb}?"), id="verb")
             yield Static(Content(self._scope), id="scope")
             yield Static(Content(self._consequence), id="consequence")
-            if self._typed_word is not None:
-                yield Static(Content(f"Type {clean(self._typed_word)} to go on"), classes="label")
-                yield Input(id="word", compact=True)
-            with Horizontal(id="answers"):
-                yield Button(Content("No, leave it"), id="no", compact=True)
-                yield self._yes_button()
+            with Vertical(id="foot"):
+                if self._typed_word is not None:
+                    yield Static(Content(f"Type {clean(self._typed_word)} to go on"), classes="label")
+                    yield Input(id="word", compact=True)
+                with Horizontal(id="answers"):
+                    yield Button(Content("No, leave it"), id="no", compact=True)
+                    yield self._yes_button()
 
     def on_mount(self) -> None:
         self.query_one("#word" if self._typed_word is not None else "#no").focus()
+
+    def action_lines(self, by: int) -> None:
+        """Scroll what is told where the screen is too low for all of it."""
+        self.query_one("#box", VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_yes(self) -> None:
         if self._may_say_yes():
@@ -150,6 +165,8 @@ class AskText(ModalScreen[dict[str, str] | None]):
     """
 
     DEFAULT_CSS = _DIALOG_CSS.format(name="AskText")
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "never_mind", "Back", id="ask.back")]
 
     def __init__(self, verb: str, scope: str, consequence: str, questions: Sequence[Question]) -> None:
@@ -166,7 +183,7 @@ class AskText(ModalScreen[dict[str, str] | None]):
                 yield Static(Content(question.label), classes="label")
                 yield Input(clean(question.preset), placeholder=question.hint, id=f"ask-{question.key}", compact=True)
                 yield Static("", id=f"objection-{question.key}", classes="objection")
-            with Horizontal(id="answers"):
+            with Vertical(id="foot"), Horizontal(id="answers"):
                 yield Button(Content("Never mind"), id="never-mind", compact=True)
                 yield Button(Content("Go on"), id="go-on", variant="primary", compact=True)
 
