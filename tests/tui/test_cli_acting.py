@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -14,7 +15,16 @@ from engine.core.errors import SignalDeckError, StoreFull
 from engine.places import socket_path
 from tests.support.command_line import a_shell
 from tests.support.control_desk import Desk, a_listening_desk
+from tests.support.store import an_open_store
 from tui.commands.frame import login_name
+
+
+def a_store_of(db: Path, *traders: str) -> None:
+    async def write() -> None:
+        async with an_open_store(db) as store:
+            await store.declare_traders(dict.fromkeys(traders, "paper"))
+
+    asyncio.run(write())
 
 
 def a_line(key: str | None = None, **fields: object) -> str:
@@ -181,6 +191,26 @@ def test_a_wish_is_by_whoever_says_so_else_by_the_login(tmp_path: Path, variable
 def test_a_user_has_the_name_that_the_system_knows_and_a_number_only_without_one() -> None:
     assert login_name(0) == "root"
     assert login_name(2**31 - 7) == f"uid {2**31 - 7}"
+
+
+@pytest.mark.parametrize("verb", ["pause", "drain", "resume"])
+def test_a_trader_may_be_named_as_the_screen_shows_it(tmp_path: Path, verb: str) -> None:
+    db = tmp_path / "x.sqlite"
+    a_store_of(db, "trader_momentum", "trader_spare", "spare", "north")
+    with a_listening_desk(socket_path(db)) as desk:
+        ran = a_shell(tmp_path)("trader", verb, "momentum", "spare", "north", "trader_spare", "nobody", "--db", db)
+    assert [command.target for command in desk.commands] == [
+        "trader_momentum", "spare", "north", "trader_spare", "nobody",
+    ]  # fmt: skip
+    assert ran.out.startswith("trader_momentum: so be it\nspare: so be it\n")
+
+
+def test_a_pause_goes_out_as_it_was_typed_where_the_store_cannot_be_read(tmp_path: Path) -> None:
+    db = tmp_path / "x.sqlite"
+    db.write_bytes(b"no store at all" * 100)
+    with a_listening_desk(socket_path(db)) as desk:
+        assert a_shell(tmp_path)("trader", "pause", "momentum", "--db", db).code == 0
+    assert [command.target for command in desk.commands] == ["momentum"]
 
 
 def test_a_refused_wish_ends_with_four_and_the_reason(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ async def a_bit_of_everything(store: SqliteStore) -> None:
     await store.put_signals([a_signal(symbol=f"S{n}/USDT") for n in range(30)])
     loud = {"level": Level.ERROR, "kind": EventKind.ATTEMPT, "code": "rate", "trader": "trader_momentum"}
     await store.note([an_event(f"retry in {n} s", **loud) for n in range(30)])
+    await store.declare_traders({"trader_momentum": "paper"})
     for n in range(3):
         alert = Alert(0, f"rule_{n}", "", Severity.WARNING, AlertState.ACTIVE, "it is bad", "look", NOW, NOW)
         await store.save_alert(alert, None)

@@ -56,6 +56,21 @@ def test_what_is_less_needed_goes_first_on_a_narrow_screen() -> None:
     play_store(a_screen, three_wishes, script, (80, 24))
 
 
+def test_a_trader_that_is_none_is_told_in_full_and_never_looks_like_another() -> None:
+    async def given(store: SqliteStore) -> None:
+        await store.declare_traders({"trader_momentum": "paper"})
+        for n, target in enumerate(("trader_momentum", "momentum", "trader_gone"), start=1):
+            await wish(store, n, CommandKind.PAUSE, target)
+
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        rows = {line.split("answer")[1][1]: line for line in text_of(app).splitlines() if "answer" in line}
+        assert " pause          momentum " in rows["1"]
+        assert " pause          ? momentum " in rows["2"]
+        assert " pause          ? trader_go… " in rows["3"]
+
+    play_store(a_screen, given, script, (120, 40))
+
+
 def test_nothing_done_yet_is_said() -> None:
     async def nothing(store: SqliteStore) -> None: ...
 

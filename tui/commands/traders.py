@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from engine.core.errors import BadInput
-from engine.places import Named
+from engine.core.errors import BadInput, SignalDeckError
+from engine.places import Named, find_db
 from tui.commands.asking import read, wish, wish_for_each
 from tui.commands.frame import OnlyJson, command, group, say
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from engine.core.commands import CommandKind
     from engine.core.events import TraderState
     from engine.store.base import Reader
+
+PREFIX: Final = "trader_"
 
 traders = group("trader", "Look at traders; pause, drain and resume them.")
 
@@ -50,11 +54,25 @@ class NamesOptions:
     every: Annotated[bool, typer.Option("--all", help="every trader")] = False
     why: Annotated[str, typer.Option(help="shown wherever the pause is")] = ""
 
-    def checked(self) -> list[str]:
-        """Return the names. Raises BadInput unless there are either names or --all."""
+    def checked(self, named: Named) -> list[str]:
+        """Return the names, each in full. Raises BadInput unless there are either names or --all."""
         if bool(self.names) == self.every:
             raise BadInput("NAME", "name traders, or say --all", "`signaldeck trader list` lists them")
-        return self.names or []
+        given = self.names or []
+        if all(name.startswith(PREFIX) for name in given) or not find_db(named, os.environ).is_file():
+            return given
+        try:
+            return in_full(given, [trader.name for trader in read(named, _listed)])
+        except SignalDeckError:  # the engine may know better, and no pause shall wait for this
+            return given
+
+
+def in_full(given: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return the names in full: the screen leaves out what most begin with, and so may whoever reads it there.
+
+    A name that some trader has is that one's, and one that fits none stays as it is, for the engine to refuse.
+    """
+    return [PREFIX + name if name not in known and PREFIX + name in known else name for name in given]
 
 
 @command(traders, "pause")
@@ -62,7 +80,7 @@ def pause(named: Named, options: NamesOptions) -> None:
     """Give traders no more signals; orders under way are still looked after."""
     from engine.core.commands import CommandKind
 
-    names = options.checked()
+    names = options.checked(named)
     if options.every:
         _wish_for_all(named, CommandKind.PAUSE_ALL, options.why)
     else:
@@ -74,7 +92,7 @@ def drain(named: Named, options: NamesOptions) -> None:
     """Pause traders and wait: `trader list` says how many orders of each still live, and when it is drained."""
     from engine.core.commands import CommandKind
 
-    names = options.checked()
+    names = options.checked(named)
     if options.every:
         names = [trader.name for trader in read(named, _listed)]
     wish_for_each(named, CommandKind.DRAIN, names, why=options.why)
@@ -85,7 +103,7 @@ def resume(named: Named, options: NamesOptions) -> None:
     """Let traders trade again; lifts a forced-open breaker and a quarantine as well."""
     from engine.core.commands import CommandKind
 
-    names = options.checked()
+    names = options.checked(named)
     if options.every:
         _wish_for_all(named, CommandKind.RESUME_ALL, options.why)
     else:

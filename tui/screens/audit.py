@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -27,8 +28,8 @@ STATES: Final = {
 }
 
 
-def audit_entry(command: Command) -> Entry:
-    """Return a wish's row."""
+def audit_entry(command: Command, traders: Collection[str]) -> Entry:
+    """Return a wish's row. Of a name that is none of `traders` nothing is left out: it must not look like another's."""
     target, why = foreign(command.target, 40), foreign(command.why)
     took = None if command.finished_at is None else (command.finished_at - command.at).total_seconds()
     wish = command.kind.value.replace("_", " ")
@@ -39,13 +40,19 @@ def audit_entry(command: Command) -> Entry:
         Cell(date_time(command.at), "$muted"),
         Cell(operator),
         Cell(wish, "bold"),
-        Cell(target.removeprefix("trader_")),
+        _target_cell(command, target, traders),
         STATES[command.state],
         Cell(duration(took), "$muted"),
         Cell(told),
     )
     facts = {"operator": operator, "wish": wish, "target": target, "state": command.state.value, "told": told}
     return Entry(Row(str(command.id), cells), facts)
+
+
+def _target_cell(command: Command, target: str, traders: Collection[str]) -> Cell:
+    if command.kind.value not in OF_TRADERS:
+        return Cell(target)
+    return Cell(target.removeprefix("trader_")) if command.target in traders else Cell(f"? {target}", "$warning")
 
 
 class AuditScreen(ListScreen):
@@ -65,6 +72,7 @@ class AuditScreen(ListScreen):
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)
         self._commands: list[Command] = []
+        self._traders: frozenset[str] = frozenset()
 
     @property
     def trail(self) -> tuple[str, ...]:
@@ -72,9 +80,10 @@ class AuditScreen(ListScreen):
 
     async def gather(self) -> None:
         self._commands = await self.bridge.ask(lambda store: store.commands(None, SHOWN_MAX))
+        self._traders = frozenset(trader.name for trader in await self.bridge.ask(lambda store: store.traders()))
 
     def entries(self, now: datetime) -> list[Entry]:  # noqa: ARG002 - a wish does not age
-        return [audit_entry(command) for command in self._commands]
+        return [audit_entry(command, self._traders) for command in self._commands]
 
     def counts(self) -> list[Cell]:
         refused = sum(command.state is CommandState.REFUSED for command in self._commands)
