@@ -260,6 +260,11 @@ def level_cell(level: Level) -> Cell:
     )
 
 
+def level_words(level: Level) -> str:
+    """Return a journal level as it may be looked for: its name, then its four letters."""
+    return f"{level.name.lower()} {level_cell(level).text}"
+
+
 def rate_style(rate: float | None, threshold: float = 0.9) -> str:
     """Return the style of a success rate: `threshold` is where the alert is raised, and 5 % above is where it clears."""
     if rate is None:

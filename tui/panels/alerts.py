@@ -9,6 +9,7 @@ from textual.content import Content
 
 from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
+from tui.filters import ALERT_CHOICES
 from tui.formatting import ago, alert_sign, foreign
 from tui.messages import Kind, Rewound, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
@@ -44,6 +45,7 @@ class AlertsPanel(TablePanel):
     place = Place(rank=4, brief=1, two=Spot(1, 38), three=Spot(2, 30))
     kind = Kind.ALERT
     empty = "all quiet: nothing has been raised"
+    choices = ALERT_CHOICES
     columns = (
         Column("severity", "severity", 10),
         Column("age", "age", 4, align="right"),

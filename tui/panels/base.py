@@ -23,7 +23,7 @@ from textual.widgets import Static
 
 from engine.core.board import Board, Story
 from engine.registry import Registry
-from tui.filters import Filter
+from tui.filters import Choices, Filter, hint_of
 from tui.formatting import foreign
 from tui.memory import memory_of
 from tui.messages import Chosen, Kind, Opened, Rewound, Stirred
@@ -185,6 +185,7 @@ class TablePanel(Panel):
     follows: ClassVar[bool] = False
     kind: ClassVar[Kind]
     empty: ClassVar[str]
+    choices: ClassVar[Choices] = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -238,10 +239,18 @@ class TablePanel(Panel):
         return Content("").join(parts)
 
     def draw(self, scene: Scene) -> None:
-        taken = [e.row for e in self.entries(scene) if not self.filter or self.filter.takes(e.facts)]
+        entries = self.entries(scene)
+        taken = [e.row for e in entries if not self.filter or self.filter.takes(e.facts)]
+        is_told = self.filter and not taken
         self.shown = len(taken)
         self.table.set_columns(timed(self.columns, has_clock_times=scene.has_clock_times))
-        self.table.set_rows(taken, empty="nothing matches the filter; esc clears it" if self.filter else self.empty)
+        excuse = self.filter.excuse((e.facts for e in entries), self.choices) if is_told else self.empty
+        self.table.set_rows(taken, empty=excuse)
+
+    @property
+    def filter_hint(self) -> str:
+        """Return what can be filtered by."""
+        return hint_of(e.facts for e in self.entries(self.scene)) if self.scene is not None else hint_of(())
 
     @on(LiveTable.Selected)
     def _open(self, message: LiveTable.Selected) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.core.events import Event, Level
-from tui.formatting import beside, clock_time, foreign, level_cell
+from tui.filters import LEVEL_CHOICES
+from tui.formatting import beside, clock_time, foreign, level_cell, level_words
 from tui.messages import Kind, Rewound
 from tui.panels.base import PANELS, Entry, Place, Scene, Spot, TablePanel
 from tui.widgets.cells import Cell, content
@@ -26,7 +27,7 @@ def error_entry(event: Event) -> Entry:
         Cell(beside(trader, text)),
         Cell(signal[:6], "$muted"),
     )
-    facts = {"level": level.text, "trader": trader, "code": code, "text": text, "signal": signal}
+    facts = {"level": level_words(event.level), "trader": trader, "code": code, "text": text, "signal": signal}
     return Entry(Row(str(event.seq), cells), {**facts, "kind": event.kind.value})
 
 
@@ -40,6 +41,7 @@ class ErrorsPanel(TablePanel):
     kind = Kind.ERROR
     follows = True
     empty = "no errors yet"
+    choices = LEVEL_CHOICES
     columns = (
         Column("at", "time", 8),
         Column("level", "", 4),

@@ -11,6 +11,7 @@ from textual.content import Content
 from engine.core.board import SignalRow
 from engine.core.commands import CommandKind
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
+from tui.filters import SIGNAL_CHOICES
 from tui.formatting import ago, aligned, briefly, duration, foreign, side_cell, signal_sign
 from tui.messages import Kind, Opened, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
@@ -109,6 +110,7 @@ class QueuePanel(TablePanel):
     kind = Kind.SIGNAL
     follows = True
     empty = "waiting for the first signal"
+    choices = SIGNAL_CHOICES
     columns = (
         Column("id", "id", SHORT_ID),
         Column("symbol", "symbol", 9),

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from engine.core.commands import CommandKind
 from engine.core.events import BreakerState, Desired, TraderState
+from tui.filters import TRADER_CHOICES
 from tui.formatting import NOTHING, duration, foreign, percent, trader_sign
 from tui.messages import Kind, Wish, Wished
 from tui.panels.base import ACTS, PANELS, Entry, Place, Scene, Spot, TablePanel
@@ -44,6 +45,7 @@ class TradersPanel(TablePanel):
     label = "Traders"
     place = Place(rank=2, brief=2, two=Spot(1, 31), three=Spot(1, 46))
     kind = Kind.TRADER
+    choices = TRADER_CHOICES
     empty = "no traders are configured: add [[traders]] to the configuration"
     columns = (
         Column("name", "trader", 19, grows=True),

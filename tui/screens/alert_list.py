@@ -13,6 +13,7 @@ from engine.core.commands import CommandKind
 from engine.core.events import Alert, AlertState
 from tui.bridge import Bridge
 from tui.bulk import plan_acknowledge
+from tui.filters import ALERT_CHOICES, Choices
 from tui.formatting import alert_sign, clock_time, duration, foreign, since
 from tui.panels.alerts import SNOOZE_S
 from tui.panels.base import ACTS, Entry
@@ -58,6 +59,7 @@ class AlertListScreen(MarkingScreen):
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"acknowledge", "snooze"})
     empty = "all quiet: nothing has ever been raised"
+    choices: ClassVar[Choices] = {**ALERT_CHOICES, "state": (*ALERT_CHOICES["state"], "snoozed")}
     columns = (
         MARK_COLUMN,
         Column("severity", "state", 10),

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from engine.clock import Clock
 from engine.core.commands import Command, CommandState
 from tui.bridge import Bridge
+from tui.filters import WISH_CHOICES
 from tui.formatting import date_time, duration, foreign
 from tui.panels.base import Entry
 from tui.screens.listing import ListScreen
@@ -59,6 +60,7 @@ class AuditScreen(ListScreen):
     """Lists the newest wishes of operators, whoever made them and from wherever."""
 
     empty = "no operator has done anything yet"
+    choices = WISH_CHOICES
     columns = (
         Column("at", "time", 20, rank=4),
         Column("operator", "who", 10),

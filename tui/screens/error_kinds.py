@@ -11,8 +11,9 @@ from engine.clock import Clock
 from engine.core.events import Event
 from tui.bridge import Bridge
 from tui.charts import sparkline
+from tui.filters import LEVEL_CHOICES
 from tui.fingerprints import ErrorKind, Fingerprint, fingerprint, with_errors
-from tui.formatting import beside, clock_time, foreign, level_cell, since
+from tui.formatting import beside, clock_time, foreign, level_cell, level_words, since
 from tui.panels.base import Entry
 from tui.panels.errors import ErrorsPanel, error_entry
 from tui.screens.listing import ListScreen
@@ -49,13 +50,16 @@ def kind_entry(kind: ErrorKind, now: datetime) -> Entry:
         Cell(code, "$muted"),
         Cell(beside(trader, words)),
     )
-    return Entry(Row(key_of(mark), cells), {"level": level.text, "trader": trader, "code": code, "text": words})
+    return Entry(
+        Row(key_of(mark), cells), {"level": level_words(kind.level), "trader": trader, "code": code, "text": words}
+    )
 
 
 class ErrorKindsScreen(ListScreen):
     """Lists the kinds of errors, those that came last on top."""
 
     empty = "no errors yet"
+    choices = LEVEL_CHOICES
     columns = (
         Column("count", "count", 6, align="right"),
         Column("level", "", 4),
@@ -118,6 +122,7 @@ class OneKindScreen(ListScreen):
     empty = "none of this kind is among the newest errors"
     tells_a_moment = True
     columns = ErrorsPanel.columns
+    choices = LEVEL_CHOICES
 
     def __init__(self, bridge: Bridge, mark: Fingerprint, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)

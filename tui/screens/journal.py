@@ -14,6 +14,7 @@ from engine.clock import Clock
 from engine.core.errors import SignalDeckError
 from engine.core.events import Event, Level
 from tui.bridge import Bridge
+from tui.filters import LEVEL_CHOICES
 from tui.panels.base import Entry
 from tui.panels.errors import ErrorsPanel, error_entry
 from tui.screens.listing import LIST, ListScreen
@@ -33,6 +34,7 @@ class LogScreen(ListScreen):
     empty = "the journal is empty"
     tells_a_moment = True
     columns = ErrorsPanel.columns
+    choices = LEVEL_CHOICES
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
         super().__init__(bridge, clock=clock)

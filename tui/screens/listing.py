@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from engine.clock import Clock
 from engine.core.events import Alert, Event
 from tui.bridge import Bridge
-from tui.filters import Filter
+from tui.filters import Choices, Filter, hint_of
 from tui.formatting import foreign
 from tui.memory import memory_of
 from tui.messages import Rewound
@@ -61,6 +61,7 @@ class ListScreen(TrailScreen):
     ]
     columns: ClassVar[Sequence[Column]]
     empty: ClassVar[str]
+    choices: ClassVar[Choices] = {}
     follows: ClassVar[bool] = True
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
@@ -135,9 +136,7 @@ class ListScreen(TrailScreen):
         self._show_counts()
 
     def action_filter(self) -> None:
-        self.bar.value = self.filter.text
-        self.bar.display = True
-        self.bar.focus()
+        self.bar.ask(self.filter.text, hint_of(entry.facts for entry in self._entries()))
 
     def action_freeze(self) -> None:
         self.is_frozen = not self.is_frozen
@@ -244,10 +243,9 @@ class ListScreen(TrailScreen):
         else:
             taken = [e.row for e in entries if not self.filter or is_met(e.facts)]
         self.table.set_columns(timed(self.columns, has_clock_times=self.has_clock_times))
-        self.table.set_rows(
-            [self.decorated(row) for row in taken],
-            empty="nothing matches the filter; esc clears it" if self.filter else self.empty,
-        )
+        is_told = self.filter and not taken
+        excuse = self.filter.excuse((e.facts for e in entries), self.choices) if is_told else self.empty
+        self.table.set_rows([self.decorated(row) for row in taken], empty=excuse)
 
     def _show_counts(self) -> None:
         cells = self._stillness() + self.counts()

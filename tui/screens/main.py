@@ -317,9 +317,7 @@ class MainScreen(Screen[None]):
     def action_filter(self) -> None:
         panel = self.deck.chosen
         if isinstance(panel, TablePanel):
-            self.bar.value = panel.filter.text
-            self.bar.display = True
-            self.bar.focus()
+            self.bar.ask(panel.filter.text, panel.filter_hint)
 
     @on(Input.Changed)
     def _filter_typed(self, message: Input.Changed) -> None:

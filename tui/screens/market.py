@@ -22,6 +22,7 @@ from engine.core.values import Candle
 from tui.bridge import Bridge, signals_of
 from tui.bulk import counted
 from tui.candles import AXIS, Drawing, Frame, bars_of, draw, frame_until
+from tui.filters import SIGNAL_CHOICES
 from tui.formatting import clock_time, foreign
 from tui.markets import (
     COLUMNS,
@@ -81,6 +82,7 @@ class MarketScreen(ListScreen):
     ]
     empty = "no signal and no fill in the time that is in view"
     columns = COLUMNS
+    choices = SIGNAL_CHOICES
     every_s: ClassVar[float] = 1.0
 
     def __init__(self, bridge: Bridge, symbol: str | None = None, *, clock: Clock | None = None) -> None:

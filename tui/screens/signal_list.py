@@ -14,7 +14,7 @@ from engine.core.board import LastTry, SignalRow
 from engine.core.events import Signal
 from tui.bridge import Bridge, newest_signals
 from tui.bulk import counted, plan_cancel, plan_retry
-from tui.filters import states_in
+from tui.filters import SIGNAL_CHOICES, states_in
 from tui.panels.base import ACTS, Entry, Scene
 from tui.panels.queue import Drawn, QueuePanel, draw_queue
 from tui.screens.marking import MARK_COLUMN, MarkingScreen
@@ -57,6 +57,7 @@ class SignalListScreen(MarkingScreen):
     ]
     WISHING: ClassVar[frozenset[str]] = frozenset({"retry", "cancel"})
     empty = "no signal yet"
+    choices = SIGNAL_CHOICES
     columns = (MARK_COLUMN, *QueuePanel.columns)
     every_s: ClassVar[float] = 1.0
 

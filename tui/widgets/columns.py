@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -72,6 +73,13 @@ def spread(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[tu
         longest = max((cell_len(cells[at].text) for cells in rows if at < len(cells)), default=0)
         widths.append((at, max(column.width, min(longest, WIDE_MAX))))
     return widths
+
+
+def centred(text: str, at: int, width: int, room: int) -> str:
+    """Return line `at` of a text that is broken into lines of `room` cells and stands in the middle of `width`."""
+    lines = wrap(text, max(1, room))
+    line = trim(lines[at], room) if at < len(lines) else ""
+    return set_cell_size(" " * max(0, (width - cell_len(line)) // 2) + line, width)
 
 
 def trim(text: str, width: int) -> str:

@@ -18,7 +18,13 @@ class FilterBar(Input):
     ]
 
     def __init__(self) -> None:
-        super().__init__(placeholder="words, or field:value as in state:failed; -word leaves out", compact=True)
+        super().__init__(compact=True)
+
+    def ask(self, value: str, hint: str) -> None:
+        """Come up and take the keys; `hint` is said while nothing is typed."""
+        self.value, self.placeholder = value, hint
+        self.display = True
+        self.focus()
 
     def action_give_up(self) -> None:
         self.value = ""

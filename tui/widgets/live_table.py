@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -22,7 +22,7 @@ from textual.strip import Strip
 from textual.style import Style as ThemeStyle
 
 from tui.widgets.cells import Cell
-from tui.widgets.columns import COLUMN_KEYS, GAP, Column, fit, placed, spread, titled, trim
+from tui.widgets.columns import COLUMN_KEYS, GAP, Column, centred, fit, placed, spread, titled
 from tui.widgets.sorting import Sorting, in_order
 
 HEADER = 1  # lines above the rows
@@ -340,10 +340,9 @@ class LiveTable(ScrollView, can_focus=True):
         if at < len(self._rows):
             strip = self._row_strip(at)
             return strip.crop(self._shift, self._shift + width) if self.is_wide else strip
-        if not self._rows and y == HEADER + max(0, (self.size.height - HEADER) // 3):
+        if not self._rows and (at := y - HEADER - max(0, (self.size.height - HEADER) // 3)) >= 0:
             style = self.get_component_rich_style("live-table--empty")
-            text = trim(self.empty, width - 2 * GAP)
-            return Strip([Segment(set_cell_size(" " * max(0, (width - cell_len(text)) // 2) + text, width), style)])
+            return Strip([Segment(centred(self.empty, at, width, width - 2 * GAP), style)])
         return Strip.blank(width, self.rich_style)
 
     def _laid(self, width: int) -> list[tuple[int, int]]:
