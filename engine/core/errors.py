@@ -41,10 +41,13 @@ class ConfigError(SignalDeckError):
 
 
 class BadInput(SignalDeckError):
-    """A value handed in is wrong: `field` names it, `problem` says what is wrong, `fix` what would be right."""
+    """A value handed in is wrong: `field` names it, `problem` says what is wrong, `fix` what would be right.
+
+    `field` is empty where it is no single value.
+    """
 
     def __init__(self, field: str, problem: str, fix: str = "") -> None:
-        super().__init__(f"{field}: {problem}" + (f" ({fix})" if fix else ""))
+        super().__init__((f"{field}: " if field else "") + problem + (f" ({fix})" if fix else ""))
         self.field, self.problem, self.fix = field, problem, fix
 
 

@@ -85,10 +85,10 @@ class Recording:
         with self._opened() as file:
             self.layout = self._layout_of(file)
             head = [row for _, row in islice(self._rows(file), HEAD_ROWS)]
+        if not head and self.first_bad:
+            raise BadInput(self._place(), self.first_bad, self._row_fix())
         if not head:
-            raise BadInput(
-                self._place(2), self.first_bad or "there is no row under the header", "give it at least one row"
-            )
+            raise BadInput(self._place(2), "there is no row under the header", "give it at least one row")
         self.begins_ms = head[0].at_ms if isinstance(head[0], Trade) else head[0].opened_ms
         self._interval_ms = 0 if self.layout.is_trades else self._interval_of([_begin_ms(row) for row in head])
         self.bad_rows, self.first_bad = 0, ""
@@ -191,6 +191,10 @@ class Recording:
     def _named_interval(self) -> int:
         found = NAMED_INTERVAL.search(self.path.name)
         return int(found[1]) * INTERVAL_UNITS_MS[found[2]] if found else 0
+
+    def _row_fix(self) -> str:
+        columns = TRADE_COLUMNS if self.layout.is_trades else CANDLE_COLUMNS
+        return f"each row under this header has {', '.join(columns[:-1])} and {columns[-1]}"
 
     def _place(self, line: int | None = None) -> str:
         return clean(str(self.path), 300) + (f" line {line}" if line else "")

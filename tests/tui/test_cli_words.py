@@ -115,7 +115,7 @@ def test_acting_without_an_engine_ends_with_three(tmp_path: Path, words: str) ->
 def test_a_dashboard_without_a_terminal_says_what_to_run_instead(tmp_path: Path) -> None:
     ran = a_shell(tmp_path).as_child()
     assert ran.code == 2
-    assert "--headless" in ran.err
+    assert ran.err == "signaldeck: this is no terminal to draw on (use `signaldeck run --headless`)\n"
 
 
 def test_paths_after_replay_are_all_replayed() -> None:

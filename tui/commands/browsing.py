@@ -40,7 +40,9 @@ def browse(named: Named, options: BrowserOptions) -> None:
         raise BadInput("--host", "a dashboard without encryption is served to this machine alone", fix)
     db = existing_db(named)
     if importlib.util.find_spec("textual_serve") is None:
-        raise BadInput("signaldeck browser", "needs the package textual-serve", "`pip install 'signaldeck[browser]'`")
+        raise BadInput(
+            "", "the dashboard in a browser needs the package textual-serve", "`pip install 'signaldeck[browser]'`"
+        )
     from engine.clock import SystemChance, hex_id
     from tui.browser import Doorkeeper, House, bound
     from tui.commands.running import keep_private

@@ -88,7 +88,7 @@ def _run_or_attach(named: Named, options: DeckOptions) -> int:
 def need_terminal(fix: str) -> None:
     """Raise BadInput, which tells `fix`, unless there is a terminal to draw on."""
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on the last
-        raise BadInput("signaldeck", "this is no terminal to draw on", fix)
+        raise BadInput("", "this is no terminal to draw on", fix)
 
 
 @dataclass(frozen=True)

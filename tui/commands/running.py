@@ -50,10 +50,23 @@ def keep_private() -> None:
 def run_headless(planned: Run, seconds: float | None) -> int:
     """Run the engine until a signal, the end of `seconds` of this machine's time, or the recording's; the exit code."""
     from engine import log
-    from engine.wiring import build
-    from tui.commands.starting import start_log
+    from tui.commands.starting import StartLog
 
-    start_log(planned)
+    start_log = StartLog(planned)
+    started = threading.Event()
+    try:
+        return _run_logged(planned, seconds, started)
+    except SignalDeckError as failure:
+        if not started.is_set():
+            start_log.fail(failure)
+        raise
+    finally:
+        log.stop()
+
+
+def _run_logged(planned: Run, seconds: float | None, started: threading.Event) -> int:
+    from engine.wiring import build
+
     deck = build(planned.plan())
     ended = threading.Event()
     loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -67,6 +80,7 @@ def run_headless(planned: Run, seconds: float | None) -> int:
         leaving.on_hangup = lambda: True
 
     def ready() -> None:
+        started.set()
         say(f"{planned.mode} engine runs, pid {os.getpid()}, store {planned.db}")
         sys.stdout.flush()
         if seconds is not None:
@@ -91,7 +105,6 @@ def run_headless(planned: Run, seconds: float | None) -> int:
     finally:
         ended.set()
         leaving.finish()
-        log.stop()
     say("engine ended in order" if code == 0 else "engine failed; the journal says why")
     return code
 

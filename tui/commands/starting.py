@@ -7,12 +7,13 @@ import gc
 import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.board import Board, EngineFacts, EngineState, ExecutionStatus, Headline, Story
 from engine.core.commands import Command, CommandKind
-from engine.core.errors import NotThere
+from engine.core.errors import NotThere, SignalDeckError, StoreLocked
 from engine.core.events import Event
 from engine.redaction import REDACT
 
@@ -171,10 +172,14 @@ class EngineStart:
     def _start(self) -> None:
         from engine.wiring import EngineThread
 
-        start_log(self._planned)
-        engine = self._engine = EngineThread(self._planned.plan())
-        engine.start()
-        engine.wait_ready()
+        start_log = StartLog(self._planned)
+        try:
+            engine = self._engine = EngineThread(self._planned.plan())
+            engine.start()
+            engine.wait_ready()
+        except SignalDeckError as failure:
+            start_log.fail(failure)
+            raise
         if self._is_unwanted:  # asked while there was no loop yet to ask on
             engine.request_stop()
         self._bridge.lead_to(_bridge_to(engine, self._planned, self._bridge.operator))
@@ -182,14 +187,32 @@ class EngineStart:
         engine.join()
 
 
-def start_log(planned: Run) -> None:
-    """Begin to log beside the store."""
-    from engine import log
+class StartLog:
+    """The log of one start: begun beside the store, or where the settings have it."""
 
-    log.start(planned.settings.log, path=planned.db.with_name(f"{planned.db.name}.log"), env=os.environ)
-    log.logger("start").info(
-        "starting", mode=planned.mode, store=planned.db, pid=os.getpid(), config=planned.loaded.path
-    )
+    def __init__(self, planned: Run) -> None:
+        from engine import log
+
+        self._path = planned.settings.log.file or planned.db.with_name(f"{planned.db.name}.log")
+        self._is_new = not self._path.exists()
+        log.start(planned.settings.log, path=self._path, env=os.environ)
+        log.logger("start").info(
+            "starting", mode=planned.mode, store=planned.db, pid=os.getpid(), config=planned.loaded.path
+        )
+
+    def fail(self, failure: SignalDeckError) -> None:
+        """Keep why the start failed and end the log; a file that was not there before this start is not left behind.
+
+        Whoever started it is told the reason all the same. Beside a store that another engine has the file stays: the two
+        may have begun it together.
+        """
+        from engine import log
+
+        log.logger("start").error("the start failed", error=failure)
+        log.stop()
+        if self._is_new and not isinstance(failure, StoreLocked):
+            with suppress(OSError):
+                self._path.unlink()
 
 
 def _bridge_to(engine: EngineThread, planned: Run, operator: str) -> Bridge:
