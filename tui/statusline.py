@@ -107,6 +107,14 @@ def feeds_item(engine: EngineFacts | None) -> Item | None:
     return Item("feed", "", f"{clean(ailing[0].name, 12)} {ailing[0].shown}{more}", style, 1)
 
 
+def pace(engine: EngineFacts | None) -> str:
+    """Return how fast the market's time passes, with a blank before it: " 5x", " max", or "" where it is the real one."""
+    if engine is None or engine.speed in {"", "1"}:
+        return ""
+    speed = clean(engine.speed, 8)
+    return f" {speed}" if speed == "max" else f" {speed}x"
+
+
 def items(board: Board, wall: datetime) -> list[Item]:
     """Return the facts of the line after mode and state, left to right."""
     head = board.headline
@@ -124,7 +132,7 @@ def items(board: Board, wall: datetime) -> list[Item]:
         Item("alerts", "al", f" {head.alerts_active} " if alerts else "0", alerts, 0),
         Item("err", "err", f"{head.errors_per_min}/m", "bold $warning" if head.errors_per_min else "", 4),
         Item("p95", "p95", duration(head.latency_p95), "", 8),
-        Item("", "", clock_time(market), "$muted", 6),
+        Item("", "", f"{clock_time(market)}{pace(board.engine)}", "$muted", 6),
     ]
     feeds = feeds_item(board.engine)
     if feeds is not None:

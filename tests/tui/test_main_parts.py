@@ -112,6 +112,13 @@ def test_the_status_line_without_numbers_has_dashes() -> None:
     assert words[words.index("ok") + 1] == "–"  # noqa: RUF001 - the dash that stands for no number
 
 
+@pytest.mark.parametrize(("speed", "told"), [("1", []), ("5", ["5x"]), ("max", ["max"])])
+def test_time_that_does_not_pass_as_it_does_is_told_beside_the_clock(speed: str, told: list[str]) -> None:
+    words = line(a_board(engine=some_facts(speed=speed)), NOON, 160).plain.split()
+    clock = next(n for n, word in enumerate(words) if word.count(":") == 2)
+    assert words[clock + 1 :] == told
+
+
 def test_a_line_that_is_halted_or_manual_says_so() -> None:
     halted = replace(some_facts(), mode=Mode.LIVE, state=EngineState.HALTED)
     assert line(a_board(engine=halted), NOON, 120).plain.split()[:2] == ["LIVE", "HALTED"]
