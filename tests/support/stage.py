@@ -20,13 +20,16 @@ ROUNDS_MAX = 200
 
 
 class StillClock(SystemClock):
-    """Wall time stands where it is put; waiting is real."""
+    """Wall time stands where it is put, and no draw takes long however busy the machine is; waiting is real."""
 
     def __init__(self, at: datetime = NOON) -> None:
         self.at = at
 
     def wall(self) -> datetime:
         return self.at
+
+    def machine(self) -> float:
+        return 0.0
 
 
 class Stage:
