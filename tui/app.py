@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
-from textual.notifications import Notify, SeverityLevel
-from textual.screen import ModalScreen, Screen
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
 from textual.theme import Theme
 
 from engine.clock import Clock, SystemClock
@@ -25,7 +25,8 @@ from engine.core.events import Severity
 from engine.core.text import clean, counted
 from tui import crash
 from tui.directory import DOORS, door
-from tui.herald import Herald, Patience, Volume
+from tui.herald import Herald, Volume
+from tui.manners import WellSpoken
 from tui.memory import Memory
 from tui.messages import BoardRead, Rewound
 from tui.pace import base_interval
@@ -87,7 +88,7 @@ class EngineElsewhere:
     silence: Callable[[], str]
 
 
-class SignalDeckApp(App[int]):
+class SignalDeckApp(WellSpoken):
     """The dashboard. It needs an engine only through its bridge, and its return value is the exit code."""
 
     TITLE = "SignalDeck"
@@ -134,7 +135,6 @@ class SignalDeckApp(App[int]):
         self.memory = Memory(self.dress.memory)
         self.complaints = [self.memory.complaint] if self.memory.complaint else []
         self._herald = Herald(self.dress.volume)
-        self._patience = Patience()
         self.main: MainScreen | None = None
         self._is_leaving = False
         self._plain = PlainGlyphs(enabled=is_plain(os.environ, getattr(sys.__stdout__, "encoding", None)))
@@ -235,20 +235,6 @@ class SignalDeckApp(App[int]):
             self.notify(one.text, title="Alert", severity=LOUDNESS[one.severity], markup=False)
         if rings:
             self.bell()
-
-    def on_notify(self, event: Notify) -> None:
-        """Let what comes while something is asked wait until it is answered: it would cover the question."""
-        if isinstance(self.screen, ModalScreen):
-            self._patience.hold(event.notification)
-            event.prevent_default()
-
-    def _refresh_notifications(self) -> None:
-        """Draw the passing messages, never over a question; those that waited for its answer come after it."""
-        if not self.screen_stack or isinstance(self.screen, ModalScreen):
-            return
-        super()._refresh_notifications()
-        for one in self._patience.release():
-            self.notify(one.message, title=one.title, severity=one.severity, timeout=one.timeout, markup=one.markup)
 
     def _check_terminal(self) -> None:
         """Leave when the terminal is gone: nobody would ever see the screen again, and its reader would spin."""

@@ -178,15 +178,25 @@ def _version(kind: CommandKind, signal: Signal) -> int | None:
     return None if kind is CommandKind.CANCEL else signal.version
 
 
-def _not_retried(signal: Signal) -> str:
-    if signal.state in RETRYABLE_SIGNALS:
+def not_retried(state: SignalState) -> str:
+    """Return why a signal in this state cannot be retried, the empty text if it can."""
+    if state in RETRYABLE_SIGNALS:
         return ""
-    return _WORDS.get(signal.state, f"{signal.state.value}: only what failed, expired or was rejected can be retried")
+    return _WORDS.get(state, f"{state.value}: only what failed, expired or was rejected can be retried")
+
+
+def not_cancelled(state: SignalState, *, is_noted: bool) -> str:
+    """Return why a signal in this state cannot be cancelled, the empty text if it can; `is_noted`: it was asked before."""
+    if state is SignalState.NEEDS_REVIEW:
+        return _WORDS[SignalState.NEEDS_REVIEW]
+    if state not in OPEN_SIGNALS:
+        return f"{state.value}: nothing left to cancel"
+    return "its cancel is noted already" if is_noted else ""
+
+
+def _not_retried(signal: Signal) -> str:
+    return not_retried(signal.state)
 
 
 def _not_cancelled(signal: Signal) -> str:
-    if signal.state is SignalState.NEEDS_REVIEW:
-        return _WORDS[SignalState.NEEDS_REVIEW]
-    if signal.state not in OPEN_SIGNALS:
-        return f"{signal.state.value}: nothing left to cancel"
-    return "its cancel is noted already" if signal.cancel_requested else ""
+    return not_cancelled(signal.state, is_noted=signal.cancel_requested)

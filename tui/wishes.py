@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from textual.screen import Screen
 
+from engine.core.board import Board, EngineState
 from engine.core.commands import Command, CommandKind, CommandState
 from engine.core.errors import SignalDeckError
+from engine.core.events import Desired
 from tui.formatting import foreign
 from tui.messages import Wish
 
@@ -56,6 +58,22 @@ ON_ALL: Final = {
         typed_word="RELEASE",
     ),
 }
+
+
+def objection(action: str, board: Board | None, pending: Mapping[str, str]) -> str:
+    """Return why this wish of the whole engine would change nothing now, the empty text if it would."""
+    if board is None or board.engine is None:
+        return "no engine has run on this store yet"
+    if doing := pending.get(ON_ALL[action].key):
+        return f"{doing}: this has no answer yet"
+    is_halted = board.engine.state is EngineState.HALTED
+    wanted = [trader.desired for trader in board.traders]
+    return {
+        "pause_all": "" if Desired.RUN in wanted else "no trader is left that takes signals",
+        "resume_all": "" if any(one is not Desired.RUN for one in wanted) else "no trader is paused",
+        "halt": "it is halted already; L lifts it" if is_halted else "",
+        "release": "" if is_halted else "nothing is halted: there is nothing to lift",
+    }[action]
 
 
 class Wishes:

@@ -210,3 +210,27 @@ def test_nothing_is_offered_for_all_traders_that_would_change_none() -> None:
 
     paused = tuple(replace(t, desired=Desired.PAUSE) for t in some_traders())
     perform(scene, bridge=RecordingBridge(a_board(traders=paused)))
+
+
+def test_a_key_that_does_nothing_now_says_why_and_is_not_offered() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.press("L")
+        assert stage.toasts == [": nothing is halted: there is nothing to lift"]
+        board = stage.bridge.shown
+        assert board.engine is not None
+        stage.bridge.show(engine=replace(board.engine, state=EngineState.HALTED))
+        await stage.tick()
+        for number in "1234":
+            await stage.press(number)
+            assert "Halt" not in stage.lines[-1], "it is halted"
+        await stage.press("K")
+        assert stage.toasts[-1] == ": it is halted already; L lifts it"
+        await select(stage, 1, "failed")
+        await stage.press("X")
+        assert stage.toasts[-1] == ": failed: nothing left to cancel"
+        await select(stage, 1, "waiting")
+        await stage.press("R")
+        assert stage.toasts[-1] == ": waits already"
+        assert stage.bridge.wishes == []
+
+    perform(scene)

@@ -111,6 +111,10 @@ class Panel(Vertical):
     def draw(self, scene: Scene) -> None:
         """Bring the body up to date."""
 
+    def why_not(self, action: str) -> str:  # noqa: ARG002 - whoever overrides it needs the action
+        """Return why a key would do nothing now, for whoever presses it all the same; the empty text says nothing."""
+        return ""
+
     def moment(self, scene: Scene) -> Rewound:
         """Return the moment to go back to from here: of the row under the cursor if it is one, else what is now."""
         return Rewound(at=scene.now)

@@ -10,7 +10,8 @@ from textual.content import Content
 
 from engine.core.board import SignalRow
 from engine.core.commands import CommandKind
-from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS
+from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS, SignalState
+from tui.bulk import not_cancelled, not_retried
 from tui.filters import SIGNAL_CHOICES
 from tui.formatting import ago, aligned, briefly, duration, foreign, side_cell, signal_sign
 from tui.messages import Kind, Opened, Wish, Wished
@@ -178,6 +179,20 @@ class QueuePanel(TablePanel):
         if action == "cancel" and row.cancel_requested:
             return None  # it is noted, and acts once the order's outcome is known
         return True if row.state in (RETRYABLE if action == "retry" else CANCELLABLE) else None
+
+    def why_not(self, action: str) -> str:
+        row = self.row()
+        if action not in {"retry", "cancel"} or self.read_only or self.scene is None:
+            return ""
+        if row is None:
+            return "no signal is chosen"
+        if doing := self.scene.pending.get(row.id):
+            return f"{doing}: this has no answer yet"
+        try:
+            state = SignalState(row.state)
+        except ValueError:
+            return ""
+        return not_retried(state) if action == "retry" else not_cancelled(state, is_noted=row.cancel_requested)
 
     def action_retry(self) -> None:
         if (row := self.row()) is not None:

@@ -15,8 +15,7 @@ from textual.widgets import Input, Static
 from textual.worker import Worker
 
 from engine.clock import Clock, SystemClock
-from engine.core.board import Board, EngineState
-from engine.core.events import Desired
+from engine.core.board import Board
 from tui.banner import Banner
 from tui.deck import STACK_MIN, Arrangement, Deck, arrangement_for
 from tui.formatting import foreign, market_now
@@ -29,7 +28,7 @@ from tui.statusline import Freshness, StatusLine, freshness, unheard
 from tui.widgets.cells import Cell
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.hints import PROGRAM, Hints
-from tui.wishes import ON_ALL, Wishes
+from tui.wishes import ON_ALL, Wishes, objection
 
 if TYPE_CHECKING:
     from tui.bridge import Bridge
@@ -376,19 +375,12 @@ class MainScreen(Screen[None]):
             return super().check_action(action, parameters)
         if self.bridge.read_only:
             return False
-        return True if self._applies(action) else None
+        return None if self.why_not(action) else True
 
-    def _applies(self, action: str) -> bool:
-        if self.board is None or self.board.engine is None or ON_ALL[action].key in self.wishes.pending:
-            return False
-        is_halted = self.board.engine.state is EngineState.HALTED
-        wanted = [trader.desired for trader in self.board.traders]
-        return {
-            "pause_all": Desired.RUN in wanted,
-            "resume_all": any(one is not Desired.RUN for one in wanted),
-            "halt": not is_halted,
-            "release": is_halted,
-        }[action]
+    def why_not(self, action: str) -> str:
+        """Return why a key would do nothing now, for whoever presses it all the same."""
+        is_of_all = action in ON_ALL and not self.bridge.read_only
+        return objection(action, self.board, self.wishes.pending) if is_of_all else ""
 
 
 def _kinds() -> list[str]:

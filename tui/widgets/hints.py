@@ -20,7 +20,7 @@ PROGRAM: Final = Binding.Group("Program")  # keys that are the same on every scr
 
 
 class Hint(NamedTuple):
-    """One key and what it does; a key that does nothing now is drawn faint.
+    """One key and what it does; one that does nothing now is not drawn.
 
     Several keys of a `group` may share a hint: then they stand in `key` with blanks between. `presses` are the keys as
     the terminal calls them, for the mouse.
@@ -34,8 +34,6 @@ class Hint(NamedTuple):
 
     @property
     def cells(self) -> list[Cell]:
-        if not self.is_on:
-            return [Cell(f" {self.key} {self.says} ", "$rule")]
         return [Cell(f" {self.key}", "bold $accent"), Cell(f" {self.says} ", "$muted")]
 
     @property
@@ -65,36 +63,32 @@ def hints_of(screen: Screen[object]) -> list[Hint]:
 
 
 def gathered(hints: Sequence[Hint]) -> list[Hint]:
-    """Return the hints with neighbours of one group in one: their keys, and what the group is called."""
+    """Return the hints with neighbours of one group in one: the keys that do something, and what the group is called."""
     found: list[Hint] = []
-    for group, members in groupby(hints, key=lambda hint: hint.group):
+    for group, members in groupby((hint for hint in hints if hint.is_on), key=lambda hint: hint.group):
         one, *others = members
         if group and others:
             keys = " ".join(hint.key for hint in (one, *others))
             presses = tuple(press for hint in (one, *others) for press in hint.presses)
-            one = Hint(keys, group, any(hint.is_on for hint in (one, *others)), group, presses)
-            others = []
+            one, others = Hint(keys, group, is_on=True, group=group, presses=presses), []
         found += [one, *others]
     return found
 
 
 def fitting(hints: Sequence[Hint], width: int) -> list[tuple[int, Hint]]:
-    """Return as many hints as fit into `width` cells, each with its left end; those that do something go before the others.
+    """Return as many hints that do something as fit into `width` cells, each with its left end.
 
     A last hint of the program's own is the way to all others: it always stands, and at the right end.
     """
     apart = list(hints[-1:]) if hints and hints[-1].group == PROGRAM.description else []
     rest = hints[: len(hints) - len(apart)]
-    room, chosen = width - sum(hint.width for hint in apart), set[int]()
-    for at in sorted(range(len(rest)), key=lambda i: (not rest[i].is_on, i)):
-        if rest[at].width <= room:
-            chosen.add(at)
-            room -= rest[at].width
+    room = width - sum(hint.width for hint in apart)
     placed, x = [], 0
-    for at, hint in enumerate(rest):
-        if at in chosen:
+    for hint in rest:
+        if hint.is_on and hint.width <= room:
             placed.append((x, hint))
             x += hint.width
+            room -= hint.width
     return [*placed, *((x + max(0, room), hint) for hint in apart)]
 
 
@@ -138,7 +132,7 @@ class Hints(Widget):
 
     def on_click(self, event: Click) -> None:
         for left, hint in fitting(self._drawn or [], self.size.width):
-            if left <= event.x < left + hint.width and hint.is_on and (key := hint.pressed(event.x - left)):
+            if left <= event.x < left + hint.width and (key := hint.pressed(event.x - left)):
                 self.app.simulate_key(key)
 
 
