@@ -177,6 +177,11 @@ def date_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def day_time(at: datetime) -> str:
+    """Return month, day and time in UTC, to the second, for where a year would only take room."""
+    return at.strftime("%m-%d %H:%M:%S")
+
+
 @lru_cache(maxsize=8192)  # the same few texts are drawn again and again
 def foreign(text: str, length_max: int = 200) -> str:
     """Return foreign text as it may be drawn: one line, nothing that a terminal would obey."""

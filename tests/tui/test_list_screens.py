@@ -50,8 +50,14 @@ def test_the_audit_tells_who_did_what_when_why_and_what_came_of_it() -> None:
 
 def test_what_is_less_needed_goes_first_on_a_narrow_screen() -> None:
     async def script(app: Showing, pilot: Pilot[None]) -> None:
-        assert "✖ refused" in text_of(app)
-        assert "2026-" not in text_of(app)
+        text = text_of(app)
+        assert "✖ refused" in text
+        assert f"{NOW + timedelta(seconds=3):%m-%d %H:%M:%S}" in text, "when is the first question"
+        assert "answer 3" in text
+        assert "took" not in text
+        await pilot.resize_terminal(40, 24)
+        await pilot.pause()
+        assert f"{NOW + timedelta(seconds=3):%m-%d %H:%M:%S}" in text_of(app)
 
     play_store(a_screen, three_wishes, script, (80, 24))
 
@@ -86,10 +92,10 @@ def test_a_filter_shows_what_it_takes_and_escape_clears_it_before_it_goes_back()
     async def script(app: Showing, pilot: Pilot[None]) -> None:
         await press(app, pilot, "slash", *"state:refused", "enter")
         assert "1 shown" in text_of(app)
-        assert "lunch" not in text_of(app)
+        assert "pause" not in text_of(app)
         await press(app, pilot, "escape")
         assert is_on(app, AuditScreen)
-        assert "lunch" in text_of(app)
+        assert "pause" in text_of(app)
         await press(app, pilot, "escape")
         assert not is_on(app, AuditScreen)
 
@@ -124,6 +130,9 @@ def test_enter_leads_to_the_signal_or_the_trader_that_a_wish_is_about() -> None:
         assert is_on(app, TraderScreen)
         await press(app, pilot, "escape", "g", "enter")
         assert is_on(app, AuditScreen), "the kill switch is about all"
+        assert "Open" not in text_of(app).splitlines()[-1]
+        await press(app, pilot, "j")
+        assert "Open" in text_of(app).splitlines()[-1]
 
     play_store(a_screen, three_wishes, script)
 

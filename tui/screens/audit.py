@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.core.commands import Command, CommandState
 from tui.bridge import Bridge
 from tui.filters import WISH_CHOICES
-from tui.formatting import date_time, duration, foreign
+from tui.formatting import day_time, duration, foreign
 from tui.panels.base import Entry
 from tui.screens.listing import ListScreen
 from tui.widgets.cells import Cell
@@ -23,7 +23,7 @@ SHOWN_MAX: Final = 1_000
 OF_SIGNALS: Final = frozenset({"retry", "cancel", "attach", "declare_absent"})
 OF_TRADERS: Final = frozenset({"pause", "drain", "resume"})
 STATES: Final = {
-    CommandState.POSTED: Cell("◐ under way", "$accent"),
+    CommandState.POSTED: Cell("◐ waits", "$accent"),
     CommandState.DONE: Cell("● done", "$ok"),
     CommandState.REFUSED: Cell("✖ refused", "$error"),
 }
@@ -38,7 +38,7 @@ def audit_entry(command: Command, traders: Collection[str]) -> Entry:
     told = "; ".join(part for part in (foreign(command.result), f"why: {why}" if why else "", foreign(args)) if part)
     operator = foreign(command.operator, 40)
     cells = (
-        Cell(date_time(command.at), "$muted"),
+        Cell(day_time(command.at), "$muted"),
         Cell(operator),
         Cell(wish, "bold"),
         _target_cell(command, target, traders),
@@ -62,13 +62,13 @@ class AuditScreen(ListScreen):
     empty = "no operator has done anything yet"
     choices = WISH_CHOICES
     columns = (
-        Column("at", "time", 20, rank=4),
+        Column("at", "time", 14),
         Column("operator", "who", 10),
         Column("wish", "wish", 14),
-        Column("target", "of", 12),
-        Column("state", "state", 11),
-        Column("took", "took", 6, align="right", rank=3),
-        Column("told", "what came of it, why", 20, grows=True),
+        Column("target", "of", 12, rank=2),
+        Column("state", "state", 9, rank=1),
+        Column("took", "took", 6, align="right", rank=4),
+        Column("told", "what came of it, why", 12, grows=True, rank=3),
     )
 
     def __init__(self, bridge: Bridge, *, clock: Clock | None = None) -> None:
@@ -95,6 +95,10 @@ class AuditScreen(ListScreen):
 
     def thing(self, key: str) -> Command | None:
         return next((command for command in self._commands if str(command.id) == key), None)
+
+    def opens(self, key: str) -> bool:
+        command = self.thing(key)
+        return command is not None and command.kind.value in OF_SIGNALS | OF_TRADERS
 
     def screen_of(self, key: str) -> Screen[None] | None:
         from tui.screens.story import StoryScreen  # loaded with the first that is opened

@@ -76,7 +76,9 @@ class ListScreen(TrailScreen):
 
     def body(self) -> Iterator[Widget]:
         yield Static("", id="counts", markup=False)
-        yield LiveTable(self.columns, name=self.known_as, empty=self.empty, follows=self.follows)
+        table = LiveTable(self.columns, name=self.known_as, empty=self.empty, follows=self.follows)
+        table.opens = self.opens
+        yield table
         bar = FilterBar()
         bar.display = False
         yield bar
@@ -117,6 +119,10 @@ class ListScreen(TrailScreen):
     def thing(self, key: str) -> object | None:  # noqa: ARG002 - whoever overrides it needs the key
         """Return what the row called `key` stands for, as a value that JSON can tell; None if it is gone."""
         return None
+
+    def opens(self, key: str) -> bool:  # noqa: ARG002 - whoever overrides it needs the key
+        """Say whether there is more to tell of the row called `key`."""
+        return True
 
     def screen_of(self, key: str) -> Screen[None] | None:  # noqa: ARG002 - whoever overrides it needs the key
         """Return the screen that tells of the row called `key`, or None if there is no more to tell."""

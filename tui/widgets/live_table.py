@@ -6,7 +6,7 @@ markup. The cursor belongs to a row's key, not to a line: rows may come and go a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -115,6 +115,7 @@ class LiveTable(ScrollView, can_focus=True):
         super().__init__(name=name)
         self.columns = tuple(columns)
         self.empty = empty
+        self.opens: Callable[[str], bool] = lambda _: True  # whether there is more to tell of a row
         self.follows = follows
         self.sorting = Sorting()
         self.is_wide = False
@@ -292,6 +293,8 @@ class LiveTable(ScrollView, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "shift" and not self.is_wide:
             return False
+        if action == "select":
+            return True if self._cursor_key is not None and self.opens(self._cursor_key) else None
         return super().check_action(action, parameters)
 
     def _rearrange(self, sorting: Sorting, *, is_wide: bool) -> None:
