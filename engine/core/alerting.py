@@ -7,6 +7,7 @@ restart; only waiting times start again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from engine.core.events import Alert, AlertState, Severity
 from engine.core.text import clean
 
 FLAPPING: Final = "flapping: "  # how the text of such an alert begins; a restart knows it by that
+
+_FLAPPED: Final = re.compile(rf"{FLAPPING}\d+ times since (\S+), the last at ([\d:]+): ")
 
 Key = tuple[str, str]  # rule, subject
 
@@ -164,7 +167,8 @@ def _await(
         return None, Watch(present=True, since=seen, saved_at=now, changes=lately)
     lately = _recent((*_changes_of(key, known, lately), now), at)
     flaps = len(lately) > at.timing.flap_changes_max
-    text = clean((FLAPPING if flaps else "") + condition.text)
+    times = (len(lately) + 1) // 2  # it came and went in turn, and has come now
+    text = clean((_flapped(times, lately[0], now) if flaps else "") + condition.text)
     rule, subject = key
     alert = Alert(
         id=0,
@@ -177,6 +181,7 @@ def _await(
         raised_at=now,
         changed_at=now,
         signal_id=condition.signal_id,
+        repeats=times if flaps else 1,
     )
     code = "flapping" if flaps else "raised"
     return Change(alert, f"{rule}: {text}", code), Watch(present=True, since=now, saved_at=now, changes=lately)
@@ -186,13 +191,28 @@ def _go_on(row: Alert, item: Held, watch: Watch | None, at: Moment) -> tuple[Cha
     now = at.now
     watch = watch or Watch(present=True, since=row.raised_at, saved_at=row.changed_at)
     came_back = not watch.present
-    text = clean((FLAPPING if row.text.startswith(FLAPPING) else "") + item.condition.text)
+    text = clean(_lead(row, now if came_back else None) + item.condition.text)
     stale = text != row.text and (now - watch.saved_at).total_seconds() >= at.timing.refresh_s
     if not came_back and not stale:
         return None, watch
     fresh = replace(row, text=text, severity=item.severity, repeats=row.repeats + came_back)
     since = now if came_back else watch.since
     return Change(fresh, code="refreshed"), Watch(present=True, since=since, saved_at=now, changes=watch.changes)
+
+
+def _flapped(times: int, first: datetime | str, last: datetime | str) -> str:
+    """Return how the text of a flapping alert begins: it is true whether the condition holds now or not."""
+    since, newest = (at if isinstance(at, str) else f"{at:%H:%M:%S}" for at in (first, last))
+    return f"{FLAPPING}{times} times since {since}, the last at {newest}: "
+
+
+def _lead(row: Alert, came_at: datetime | None) -> str:
+    """Return what stands before the condition's text in a flapping alert, nothing in another; `came_at` is once more."""
+    if not row.text.startswith(FLAPPING):
+        return ""
+    told = _FLAPPED.match(row.text)
+    since, newest = told.groups() if told else (row.raised_at, row.raised_at)
+    return _flapped(row.repeats + (came_at is not None), since, came_at or newest)
 
 
 def _fade(row: Alert, keep_s: float, watch: Watch | None, at: Moment) -> tuple[Change | None, Watch]:
