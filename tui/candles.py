@@ -153,6 +153,9 @@ def gaps_of(candles: Sequence[Candle], frame: Frame) -> list[tuple[int, int]]:
     return gaps
 
 
+_Cell = tuple[int, int]  # row and column of a chart
+
+
 def draw(drawing: Drawing, size: Size) -> Content:
     """Return the chart in exactly `size` cells; nothing where that is too small. The frame's columns must fit beside AXIS."""
     width, height = size
@@ -168,8 +171,9 @@ def draw(drawing: Drawing, size: Size) -> Content:
         if bar is not None:
             _draw_bar(grid, ladder, column, bar)
     lit = drawing.frame.column(drawing.chosen) if drawing.chosen else None
-    _draw_levels(grid, ladder, [level for level in drawing.levels if _can_be_drawn(level.price)])
-    _draw_marks(grid, ladder, drawing, bars)
+    marks = _placed(grid, ladder, drawing, bars)
+    labels = _draw_levels(grid, ladder, [level for level in drawing.levels if _can_be_drawn(level.price)], set(marks))
+    _draw_marks(grid, {cell: found for cell, found in marks.items() if cell not in labels})
     last = next((bar.close for bar in reversed(bars) if bar is not None), None)
     lines = grid.lines(lit, _axis(ladder, rows, last))
     if has_volume:
@@ -269,8 +273,9 @@ def _draw_bar(grid: _Grid, ladder: Ladder, column: int, bar: Bar) -> None:
         grid.put(row, column, shapes[halves[0], halves[1]], style)
 
 
-def _draw_levels(grid: _Grid, ladder: Ladder, levels: Sequence[Level]) -> None:
-    labels: dict[int, str] = {}
+def _draw_levels(grid: _Grid, ladder: Ladder, levels: Sequence[Level], marks: set[_Cell]) -> set[_Cell]:
+    """Draw the lines, and their labels where no mark is if there is such a place; returns the cells of the labels."""
+    texts: dict[int, str] = {}
     for level in levels:
         row = ladder.row(level.price)
         arrow = "↑ " if row < 0 else "↓ " if row >= grid.rows else ""
@@ -279,22 +284,39 @@ def _draw_levels(grid: _Grid, ladder: Ladder, levels: Sequence[Level]) -> None:
             for column in range(grid.columns):
                 if (row, column) not in grid.cells:
                     grid.put(row, column, _DASH.text, _DASH.style)
-        labels[row] = f"{labels.get(row, '')} {arrow}{level.label} "
-    for row, text in labels.items():
+        texts[row] = f"{texts.get(row, '')} {arrow}{level.label} "
+    labels: set[_Cell] = set()
+    for row, text in texts.items():
         shown = text[: grid.columns]
-        left, right = (range(at, at + len(shown)) for at in (0, grid.columns - len(shown)))
-        for column, glyph in zip(min(left, right, key=lambda place: grid.hidden(row, place)), shown, strict=True):
+        for column, glyph in zip(_room(grid, row, len(shown), marks), shown, strict=True):
             grid.put(row, column, glyph, "$stale")
+            labels.add((row, column))
+    return labels
 
 
-def _draw_marks(grid: _Grid, ladder: Ladder, drawing: Drawing, bars: Sequence[Bar | None]) -> None:
-    found: dict[tuple[int, int], list[Mark]] = {}
+def _room(grid: _Grid, row: int, length: int, marks: set[_Cell]) -> range:
+    """Return where a label hides the fewest marks, then stands at an edge, then hides the least."""
+    last = grid.columns - length
+
+    def cost(place: range) -> tuple[int, bool, int]:
+        hidden = sum((row, column) in marks for column in place)
+        return hidden, place.start not in (0, last), grid.hidden(row, place)
+
+    return min((range(start, start + length) for start in range(last + 1)), key=cost)
+
+
+def _placed(grid: _Grid, ladder: Ladder, drawing: Drawing, bars: Sequence[Bar | None]) -> dict[_Cell, list[Mark]]:
+    found: dict[_Cell, list[Mark]] = {}
     for mark in drawing.marks:
         column = drawing.frame.column(mark.at)
         if column is None or not _stands(mark, drawing.frame):
             continue
         row = _row_of(mark, ladder, _bar_near(bars, column))
         found.setdefault((min(max(row, 0), grid.rows - 1), column), []).append(mark)
+    return found
+
+
+def _draw_marks(grid: _Grid, found: Mapping[_Cell, Sequence[Mark]]) -> None:
     for (row, column), marks in found.items():
         if len(marks) == 1:
             grid.put(row, column, marks[0].glyph, marks[0].style)

@@ -54,8 +54,11 @@ def figures_of(span: Span, points: Sequence[MinutePoint], latencies: Mapping[int
     return Figures(window_of(points, since), latencies, min(max(covered, 1.0), span.minutes))
 
 
-def table(by_span: Sequence[Figures], head: Headline, chosen: int) -> list[list[Cell]]:
-    """Return the lines of the table. `chosen` is the span whose charts are shown."""
+def table(by_span: Sequence[Figures], head: Headline, chosen: int, width: int = 80) -> list[list[Cell]]:
+    """Return the lines of the table. `chosen` is the span whose charts are shown; it stays where not all fit `width`."""
+    room = min(max(1, (width - LABEL_WIDTH - 2) // FIGURE_WIDTH), len(SPANS))
+    first = max(0, chosen - room + 1)
+    by_span = by_span[first : first + room]
     rows: list[tuple[str, list[Cell]]] = [
         ("signals a minute", [Cell(per_minute(f.signals_per_min)) for f in by_span]),
         ("attempts a minute", [Cell(per_minute(f.attempts_per_min)) for f in by_span]),
@@ -63,7 +66,9 @@ def table(by_span: Sequence[Figures], head: Headline, chosen: int) -> list[list[
         ("conversion", [Cell(_share(f.window.conversion)) for f in by_span]),
         *((f"latency {name}", [_latency(f, q) for f in by_span]) for name, q in _PERCENTILES),
     ]
-    names = [Cell(_placed(s.name), "bold $accent" if at == chosen else "$muted") for at, s in enumerate(SPANS)]
+    names = [Cell(_placed(s.name), "bold $accent" if at == chosen else "$muted") for at, s in enumerate(SPANS)][
+        first : first + room
+    ]
     lines = [[Cell(" " * (LABEL_WIDTH + 2)), *names]]
     for label, cells in rows:
         lines.append(

@@ -166,6 +166,17 @@ def test_a_label_stands_where_it_hides_less() -> None:
     assert line.index("entry") > 20
 
 
+def test_a_label_stands_where_no_mark_is_and_no_mark_is_drawn_into_one() -> None:
+    candles = [rising(n) for n in range(40)]
+    level = Level(102.0, "entry 102 long")
+    marks = [Mark(str(column), at(column), Spot.AT, "●", "", 102.0) for column in (2, 37)]
+    (line,) = [x for x in plot(Drawing(a_frame(40), candles, marks=marks, levels=[level])) if "entry 102 long" in x]
+    assert line.count("●") == 2, "there is room between them"
+    crowd = [Mark(str(column), at(column), Spot.AT, "●", "", 102.0) for column in range(0, 40, 4)]
+    (line,) = [x for x in plot(Drawing(a_frame(40), candles, marks=crowd, levels=[level])) if "entry 102 long" in x]
+    assert 0 < line.count("●") < len(crowd), "where there is none the label can be read"
+
+
 def test_labels_of_one_line_stand_beside_each_other() -> None:
     levels = [Level(102.0, "entry 102 north"), Level(102.01, "entry 102.01 south")]
     text = "\n".join(plot(Drawing(a_frame(60), [rising(50)], levels=levels)))

@@ -286,6 +286,7 @@ def test_a_help_that_is_all_there_speaks_of_no_more() -> None:
         await stage.until(lambda: isinstance(stage.app.screen, HelpScreen))
         await stage.pilot.pause()
         assert "esc closes" in stage.text
+        assert "so many marks in one place of a chart" in stage.text
         assert "pgdn" not in stage.lines[-2]
 
     perform(scene, size=(120, 120))

@@ -86,3 +86,23 @@ def test_figures_and_charts_fit_every_size(size: tuple[int, int]) -> None:
         assert not is_on(app, MetricsScreen)
 
     play_store(a_screen, some_signals, script, size)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(40, ["15m", "1h"]), (20, ["1h"]), (80, [span.name for span in SPANS])])
+def test_windows_that_do_not_fit_are_left_out_but_never_the_one_that_is_chosen(width: int, shown: list[str]) -> None:
+    figures = [figures_of(span, [], {}, NOW) for span in SPANS]
+    lines = ["".join(cell.text for cell in line) for line in table(figures, Headline(), 3, width)]
+    assert lines[0].split() == shown
+    assert all(len(line) <= max(width, 28) for line in lines[:-1])
+
+
+def test_on_a_small_screen_each_figure_has_one_line() -> None:
+    async def script(app: Showing, pilot: Pilot[None]) -> None:
+        lines = text_of(app).splitlines()
+        at_rate = next(n for n, line in enumerate(lines) if "success rate" in line)
+        assert "conversion" in lines[at_rate + 1]
+        assert "1h" in "".join(lines[:at_rate])
+
+    async def nothing(store: SqliteStore) -> None: ...
+
+    play_store(lambda bridge: MetricsScreen(bridge, clock=ManualClock(at(10))), nothing, script, (40, 24))

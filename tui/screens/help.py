@@ -34,6 +34,7 @@ SIGNS: Sequence[tuple[str, str, str]] = (
     ("▲", "$warning", "unsure: unknown outcome, degraded, to review"),
     ("✖", "$error", "refused, failed, breaker open, down"),
     ("○", "$muted", "new, unchecked, over"),
+    ("2 to 9, +", "$accent", "so many marks in one place of a chart; +: more"),
 )
 
 

@@ -43,7 +43,7 @@ class MetricsScreen(TrailScreen):
     """Tells how many, how fast and how well, over a minute up to a day."""
 
     DEFAULT_CSS = """
-    MetricsScreen > #figures { height: auto; padding: 1 0 0 0; }
+    MetricsScreen > #figures { height: auto; padding: 1 0 0 0; text-wrap: nowrap; text-overflow: ellipsis; }
     MetricsScreen > #charts { height: 1fr; padding: 1 1 0 1; layout: vertical; }
     MetricsScreen > #charts.beside { layout: horizontal; }
     MetricsScreen > #charts > Static { height: 1fr; width: 1fr; }
@@ -86,8 +86,9 @@ class MetricsScreen(TrailScreen):
     async def draw(self, now: datetime) -> None:
         if self.picture is None:
             return
-        lines = table(self._figures, self.picture.headline, self.chosen)
-        self.query_one("#figures", Static).update(Content("\n").join(content(line) for line in lines))
+        view = self.query_one("#figures", Static)
+        lines = table(self._figures, self.picture.headline, self.chosen, view.content_size.width or self.app.size.width)
+        view.update(Content("\n").join(content(line) for line in lines))
         span = SPANS[self.chosen]
         shown = [p for p in self._points if p.at > now - timedelta(minutes=span.minutes)]
         along = (f"{len(shown)} min ago", "now")
