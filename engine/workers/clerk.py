@@ -121,7 +121,9 @@ class Clerk:
             EventKind.COMMAND,
             now,
             clean(f"{command.operator}: {command.kind} {command.target}".rstrip() + f": {result}"),
-            level=Level.INFO if state is CommandState.DONE else Level.WARNING,
+            level=Level.WARNING
+            if too_late
+            else Level.INFO,  # whoever asks and is refused hears it, and nothing is wrong
             signal_id=signal_id,
             trader=command.target if command.kind in _ABOUT_TRADERS else None,
             code=f"{command.kind}_{state}",

@@ -244,3 +244,15 @@ def test_a_resume_lifts_what_holds_a_trader_that_no_one_paused(db: Path, bind: s
             assert (await running.wish(CommandKind.RESUME, "north")).result == "north runs already: nothing changed"
 
     live(play())
+
+
+def test_a_wish_that_is_refused_stands_in_the_journal_and_is_no_error(db: Path) -> None:
+    async def play() -> None:
+        async with a_running(db) as running:
+            refused = await running.wish(CommandKind.PAUSE, "nobody")
+            assert refused.state is CommandState.REFUSED
+            store = running.engine.store
+            assert [e.code for e in await store.events(0, 1_000) if e.code == "pause_refused"] == ["pause_refused"]
+            assert not [e for e in await store.errors(None, 100) if e.code == "pause_refused"]
+
+    live(play())
