@@ -11,7 +11,7 @@ from engine.core.order import Attempt
 from engine.log import logger
 
 ANSWER_S_MAX: Final = (
-    2.0  # an operator's cancel waits so long for the venue's word, and then says that there is none yet
+    2.0  # so long an operator's cancel waits for the venue's word, and then says that there is none yet
 )
 
 _log = logger("cancels")
