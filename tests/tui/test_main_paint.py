@@ -56,9 +56,9 @@ def test_hints_are_painted_again_only_when_a_key_means_something_else() -> None:
         hints = stage.main.query_one(Hints)
         stage.main.refresh_bindings()
         assert not hints._repaint_regions
-        assert "r Resume" not in stage.lines[-1]
+        assert "p Pause" not in stage.lines[-1]
         await stage.press("2")
-        assert "r Resume" in stage.lines[-1]
+        assert "p Pause" in stage.lines[-1]
 
     perform(scene, size=(120, 40))
 
