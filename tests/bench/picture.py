@@ -71,6 +71,7 @@ async def _draw_all(
     engine: EngineThread, db: Path, folder: Path, after_s: float, dresses: Sequence[tuple[str, Size]]
 ) -> None:
     await SystemClock().sleep(after_s)
+    await _draw(engine, db, dresses[0], ())  # the first one loads what all others find loaded, and is slow
     for theme, size in dresses:
         is_usual = (theme, size) == (DEFAULT, SIZE)
         for name, keys in WAYS.items():
