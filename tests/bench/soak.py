@@ -7,8 +7,6 @@ keep for themselves grows for some minutes after the start, and then no more.
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ from tests.bench.figure import Figure
 from tests.bench.load import TRANSITIONS
 from tests.bench.memory import resident_mib
 from tests.bench.terminal import Terminal
-from tests.bench.tui import dashboard
+from tests.bench.tui import dashboard, loaded
 
 COLUMNS: Final = 120
 ROWS: Final = 40
@@ -34,16 +32,11 @@ def run(quick: bool) -> list[Figure]:
     minutes, queued = (4.0, 10_000) if quick else (60.0, 100_000)
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "deck.sqlite"
-        command = [sys.executable, "-m", "tests.bench.load", str(db), str(queued), "10000", str(RATE)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
-            assert load.stdin
-            assert load.stdout
-            assert load.stdout.readline().strip() == "filled"
+        with loaded(db, queued, RATE) as load:
             with dashboard(db, COLUMNS, ROWS) as terminal:
-                print("begin", file=load.stdin, flush=True)
+                load.begin()
                 sizes = _sizes(terminal, minutes)
-            print("end", file=load.stdin, flush=True)
-            load.stdout.readline()
+            load.end()
     tenth = max(1, len(sizes) // 10)
     early, late = statistics.median(sizes[2 * tenth : 3 * tenth + 1]), statistics.median(sizes[-tenth:])
     detail = f"{minutes:g} min, {COLUMNS}x{ROWS}; {sizes[0]:.0f} MiB at first, {early:.1f} after warm-up, {late:.1f} at the end"

@@ -40,24 +40,46 @@ def run(quick: bool) -> list[Figure]:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "deck.sqlite"
-        command = [sys.executable, "-m", "tests.bench.load", str(db), str(queued), "10000", str(RATE)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
-            assert load.stdin
-            assert load.stdout
-            assert load.stdout.readline().strip() == "filled"
+        with loaded(db, queued, RATE) as load:
             for columns, rows in SIZES:
                 with dashboard(db, columns, rows) as terminal:
                     ground = cursor_ground(terminal)
                     if not figures:
-                        print("begin", file=load.stdin, flush=True)
+                        load.begin()
                         time.sleep(2.0)
                     figures += measured(terminal, ground, (columns, rows), keys=keys, rest_s=rest_s)
-            print("end", file=load.stdin, flush=True)
-            told = json.loads(load.stdout.readline())
+            told = load.end()
     lag = told["lag_p99_s"] * 1000
     rate = f"{told['transitions_per_s']:,.0f} transitions/s, {queued:,} queued, 10,000 errors"
     figures.append(Figure("loop lag of the writer p99", lag, "ms", f"<= {LAG_MS:g} ms", lag <= LAG_MS, rate))
     return figures
+
+
+class Loading:
+    """The process that writes; see `tests.bench.load`."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        assert child.stdin
+        assert child.stdout
+        self._said, self._told = child.stdin, child.stdout
+        assert self._told.readline().strip() == "filled"
+
+    def begin(self) -> None:
+        print("begin", file=self._said, flush=True)
+
+    def end(self) -> dict[str, float]:
+        """Let it end, and return its figures."""
+        print("end", file=self._said, flush=True)
+        figures: dict[str, float] = json.loads(self._told.readline())
+        return figures
+
+
+@contextmanager
+def loaded(db: Path, queued: int, rate: float) -> Iterator[Loading]:
+    """Fill a store, 10,000 errors included, in a process that then writes `rate` cycles a second from `begin` to `end`."""
+    command = [sys.executable, "-m", "tests.bench.load", str(db), str(queued), "10000", str(rate)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        yield Loading(child)
 
 
 @contextmanager
