@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # named in signatures alone; whoever only hands in a signal m
     from engine.core.board import ExecutionStatus
     from engine.core.commands import Command, NewCommand
 
+PREFIX: Final = "trader_"  # of most traders' names
 RESERVED_SOURCES: Final = frozenset({"exit"})  # the engine's own exits, found again by this name
 
 
@@ -81,16 +82,24 @@ def new_signal(
     )
 
 
+def full_name(name: str, traders: Collection[str]) -> str:
+    """Return a trader's name in full: screens leave out what most begin with, and so may whoever reads them.
+
+    A name that some trader has is that one's, and one that fits none stays as it is.
+    """
+    return PREFIX + name if name not in traders and PREFIX + name in traders else name
+
+
 def addressed(signal: NewSignal, traders: Collection[str]) -> NewSignal:
-    """Return the signal with its trader's full name: screens leave `trader_` out, and so may whoever reads them.
+    """Return the signal with its trader's full name.
 
     Raises BadInput if no such trader is configured: else its order would go to another one.
     """
-    name = signal.preferred_trader
-    if name is None or name in traders:
+    if signal.preferred_trader is None:
         return signal
-    if f"trader_{name}" in traders:
-        return replace(signal, preferred_trader=f"trader_{name}")
+    name = full_name(signal.preferred_trader, traders)
+    if name in traders:
+        return replace(signal, preferred_trader=name)
     near = difflib.get_close_matches(name, traders, n=1)
     fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(traders)}"
     raise BadInput("trader", f"no trader is called '{name}'", fix)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.core.errors import BadInput, SignalDeckError
+from engine.core.intake import PREFIX, full_name
 from engine.places import Named, find_db
 from tui.commands.asking import read, wish, wish_for_each
 from tui.commands.frame import OnlyJson, command, group, say
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from engine.core.commands import CommandKind
     from engine.core.events import TraderState
     from engine.store.base import Reader
-
-PREFIX: Final = "trader_"
 
 traders = group("trader", "Look at traders; pause, drain and resume them.")
 
@@ -62,17 +60,10 @@ class NamesOptions:
         if all(name.startswith(PREFIX) for name in given) or not find_db(named, os.environ).is_file():
             return given
         try:
-            return in_full(given, [trader.name for trader in read(named, _listed)])
+            known = [trader.name for trader in read(named, _listed)]
         except SignalDeckError:  # the engine may know better, and no pause shall wait for this
             return given
-
-
-def in_full(given: Sequence[str], known: Collection[str]) -> list[str]:
-    """Return the names in full: the screen leaves out what most begin with, and so may whoever reads it there.
-
-    A name that some trader has is that one's, and one that fits none stays as it is, for the engine to refuse.
-    """
-    return [PREFIX + name if name not in known and PREFIX + name in known else name for name in given]
+        return [full_name(name, known) for name in given]
 
 
 @command(traders, "pause")
