@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from engine.clock import Clock
 from engine.core.order import Attempt
 from engine.log import logger
 
-ANSWER_S_MAX: Final = (
-    2.0  # so long an operator's cancel waits for the venue's word, and then says that there is none yet
-)
+ANSWER_S_MAX: Final = 2.0  # then an operator's cancel says that the venue has not answered yet
 
 _log = logger("cancels")
 
@@ -20,13 +18,13 @@ _log = logger("cancels")
 class Cancels:
     """Asks venues to close open orders. That an order is to be closed was kept before: a missing answer loses nothing."""
 
-    def __init__(self, ask: Callable[[Attempt], Awaitable[str]], clock: Clock) -> None:
+    def __init__(self, ask: Callable[[Attempt], Coroutine[Any, Any, str]], clock: Clock) -> None:
         self._ask, self._clock = ask, clock
         self._tasks: set[asyncio.Task[str]] = set()
 
     def begin(self, attempt: Attempt) -> asyncio.Task[str]:
         """Ask for the order to be closed, and wait for no answer."""
-        task = asyncio.create_task(self._of(attempt), name=f"cancel {attempt.client_order_id}")
+        task = asyncio.create_task(self._ask(attempt), name=f"cancel {attempt.client_order_id}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -45,9 +43,6 @@ class Cancels:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _of(self, attempt: Attempt) -> str:
-        return await self._ask(attempt)
 
     def _ended(self, task: asyncio.Task[str]) -> None:
         self._tasks.discard(task)
