@@ -12,7 +12,7 @@ from engine.core.commands import CommandKind, CommandState, NewCommand
 from engine.core.lifecycle import AttemptState, AttemptStep, SignalState, SignalStep
 from engine.core.values import Reason
 from engine.store.base import AttemptMove
-from tests.support.decks import Running, a_running, a_trader, settings_of
+from tests.support.decks import Running, a_running, a_trader, an_open_order, open_at_the_venue, settings_of
 from tests.support.world import live
 
 REFUSES = {"latency_s": 1.0, "latency_spread": 0, "refusal_rate": 1.0, "refusals": ["maintenance"]}
@@ -22,18 +22,6 @@ HANGS = {"outages": [{"after_s": 30.0, "for_s": 3_000.0, "every_s": 100_000.0, "
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     return tmp_path / "deck.sqlite"
-
-
-async def a_far_order(running: Running, trader: str = "north") -> str:
-    """Hand in an order so far below the market that it stays open; returns its signal's id."""
-    quote = next(iter(running.engine._parts.feed.quotes.values()))
-    taken = await running.hand_in(trader=trader, price=str(round(float(quote.price) * 0.85)), ttl=600)
-    await running.until_attempt(taken.signal_id, AttemptState.ACCEPTED)
-    return taken.signal_id
-
-
-def open_orders(running: Running) -> int:
-    return len(running.venue_rows("SELECT 1 FROM paper_order WHERE status = 'open'"))
 
 
 @pytest.mark.parametrize("kind", [CommandKind.CANCEL, CommandKind.HALT])
@@ -63,8 +51,8 @@ def test_a_halt_answers_at_once_and_closes_what_other_venues_have_while_one_hang
         traders = (a_trader("north", weather=HANGS), a_trader("south"))
         async with a_running(db, settings_of(*traders)) as running:
             await running.pass_time(12)
-            stuck = [await a_far_order(running, "north") for _ in range(3)]
-            free = await a_far_order(running, "south")
+            stuck = [await an_open_order(running, trader="north", ttl=600) for _ in range(3)]
+            free = await an_open_order(running, trader="south", ttl=600)
             await running.pass_time(40)
             began = running.deck.clock.elapsed()
             done = await running.wish(CommandKind.HALT)
@@ -81,7 +69,7 @@ def test_an_operators_cancel_at_a_venue_that_hangs_says_so_and_holds_up_no_other
     async def play() -> None:
         async with a_running(db, settings_of(a_trader("north", weather=HANGS))) as running:
             await running.pass_time(12)
-            signal_id = await a_far_order(running)
+            signal_id = await an_open_order(running, ttl=600)
             await running.pass_time(40)
             began = running.deck.clock.elapsed()
             done = await running.wish(CommandKind.CANCEL, signal_id)
@@ -96,7 +84,7 @@ def test_a_halt_tells_of_orders_in_review_and_one_that_is_attached_then_is_close
     async def play() -> None:
         async with a_running(db, settings_of(a_trader("north"))) as running:
             await running.pass_time(12)
-            signal_id = await a_far_order(running)
+            signal_id = await an_open_order(running, ttl=600)
             attempt = (await running.story(signal_id)).attempts[-1]
             reason = Reason("needs_review", "the venue said something odd")
             move = AttemptMove(
@@ -112,7 +100,7 @@ def test_a_halt_tells_of_orders_in_review_and_one_that_is_attached_then_is_close
             done = await running.wish(CommandKind.ATTACH, signal_id, args=args, why="seen there")
             assert done.state is CommandState.DONE
             await running.until(signal_id, SignalState.CANCELLED)
-            assert open_orders(running) == 0
+            assert open_at_the_venue(running) == 0
 
     live(play())
 
@@ -143,10 +131,10 @@ def test_an_order_of_a_trader_that_is_gone_is_named_by_a_halt_which_closes_all_o
     async def play() -> None:
         async with a_running(db, settings_of(a_trader("north"), a_trader("south"))) as running:
             await running.pass_time(12)
-            await a_far_order(running, "north")
+            await an_open_order(running, trader="north", ttl=600)
         async with a_running(db, settings_of(a_trader("south"))) as running:
             await running.pass_time(12)
-            other = await a_far_order(running, "south")
+            other = await an_open_order(running, trader="south", ttl=600)
             done = await running.wish(CommandKind.HALT)
             assert done.state is CommandState.DONE
             assert "1 order is not looked after, close them at north" in done.result

@@ -9,7 +9,7 @@ import pytest
 from engine.core.commands import CommandKind, CommandState
 from engine.core.events import Desired, TraderState
 from engine.core.lifecycle import AttemptState, SignalState
-from tests.support.decks import Running, a_running, a_trader, settings_of
+from tests.support.decks import Running, a_running, a_trader, an_open_order, open_at_the_venue, settings_of
 from tests.support.world import live
 
 
@@ -18,20 +18,8 @@ def db(tmp_path: Path) -> Path:
     return tmp_path / "deck.sqlite"
 
 
-async def an_open_order(running: Running, **given: str) -> str:
-    """Hand in what nobody fills at that price for a while, wait until the venue has it, and return the signal's id."""
-    taken = await running.hand_in(price="56000", **given)
-    await running.until_attempt(taken.signal_id, AttemptState.ACCEPTED)
-    return taken.signal_id
-
-
 async def trader(running: Running, name: str = "north") -> TraderState:
     return next(one for one in await running.engine.store.traders() if one.name == name)
-
-
-def open_at_the_venue(running: Running) -> int:
-    [(count,)] = running.venue_rows("SELECT count(*) FROM paper_order WHERE status = 'open'")
-    return int(count)
 
 
 def test_a_pause_takes_nothing_new_and_looks_after_what_is_open(db: Path) -> None:

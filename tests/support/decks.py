@@ -119,3 +119,16 @@ async def a_running(db: Path, settings: Settings | None = None, *, seed: int = 1
         yield Running(deck)
     finally:
         await deck.engine.stop()
+
+
+async def an_open_order(running: Running, **given: Any) -> str:
+    """Hand in what nobody fills at that price for a while, wait until the venue has it, and return the signal's id."""
+    taken = await running.hand_in(price="56000", **given)
+    await running.until_attempt(taken.signal_id, AttemptState.ACCEPTED)
+    return taken.signal_id
+
+
+def open_at_the_venue(running: Running) -> int:
+    """Return how many orders the paper venues' own books have open."""
+    [(count,)] = running.venue_rows("SELECT count(*) FROM paper_order WHERE status = 'open'")
+    return int(count)

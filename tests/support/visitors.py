@@ -163,3 +163,10 @@ async def until(condition: Callable[[], bool], failing: str, late_s: float = LAT
 
 def together(scene: Callable[[], Any]) -> None:
     asyncio.run(scene())
+
+
+def a_store_left(run: Shell, folder: Path) -> Path:
+    """Return a store that an engine has left."""
+    path = folder / "x.sqlite"
+    assert run.as_child("run", "--headless", "--for", "0.5", "--db", path).code == 0
+    return path

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("textual_serve", reason="the browser is an extra")
 
 from tests.support.command_line import ROOT, Shell, a_shell
-from tests.support.visitors import Served, a_server, a_visitor, is_running, together, until
+from tests.support.visitors import Served, a_server, a_store_left, a_visitor, is_running, together, until
 from tests.tui.test_cli_running import an_engine
 from tui.browser import CELLS_MAX, CELLS_MIN, fitting
 
@@ -31,10 +31,7 @@ def run(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def db(tmp_path: Path, run: Shell) -> Path:
-    """Return a store that an engine has left."""
-    path = tmp_path / "x.sqlite"
-    assert run.as_child("run", "--headless", "--for", "0.5", "--db", path).code == 0
-    return path
+    return a_store_left(run, tmp_path)
 
 
 def rows(db: Path, query: str) -> list[tuple[object, ...]]:

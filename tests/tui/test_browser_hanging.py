@@ -17,7 +17,7 @@ from textual_serve.download_manager import DownloadManager
 
 from engine.clock import SystemClock
 from tests.support.command_line import Shell, a_shell
-from tests.support.visitors import a_server, a_visitor, is_running, together, until
+from tests.support.visitors import a_server, a_store_left, a_visitor, is_running, together, until
 from tui.browser import Visit
 
 pytestmark = pytest.mark.waits
@@ -32,10 +32,7 @@ def run(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def db(tmp_path: Path, run: Shell) -> Path:
-    """Return a store that an engine has left."""
-    path = tmp_path / "x.sqlite"
-    assert run.as_child("run", "--headless", "--for", "0.5", "--db", path).code == 0
-    return path
+    return a_store_left(run, tmp_path)
 
 
 @pytest.mark.parametrize("is_full", [False, True], ids=["with room in its pipe", "with a full pipe"])
