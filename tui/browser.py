@@ -31,6 +31,7 @@ from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 from engine.clock import Clock, SystemClock
+from engine.core.text import counted
 from tui.commands.frame import operator, say
 
 LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
@@ -265,7 +266,7 @@ class Doorkeeper(Server):
 
     def _refuse_if_full(self) -> None:
         if len(self._visits) >= self._house.visitors_max:
-            few = "1 visitor looks" if self._house.visitors_max == 1 else f"{self._house.visitors_max} visitors look"
+            few = counted(self._house.visitors_max, "visitor looks", "visitors look")
             raise web.HTTPServiceUnavailable(text=f"{few} already, and no more may: close one, or raise --visitors.\n")
 
 

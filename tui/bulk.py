@@ -15,6 +15,7 @@ from engine.core.commands import CommandKind, CommandState
 from engine.core.errors import NotThere, SignalDeckError
 from engine.core.events import Alert, AlertState, Signal
 from engine.core.lifecycle import OPEN_SIGNALS, RETRYABLE_SIGNALS, SignalState
+from engine.core.text import counted
 from engine.core.values import Mode
 
 if TYPE_CHECKING:
@@ -138,11 +139,6 @@ async def carry_out(plan: BulkPlan, bridge: Bridge, told: Callable[[int], None])
         else:
             refused.append((item.key, answer.result or answer.state.value))
     return Outcome(frozenset(done), tuple(refused))
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: 1 signal, 12 signals."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 _NOUNS: Final = {

@@ -12,6 +12,7 @@ from engine.core.alerts import RULES
 from engine.core.board import Board, Check, ExecutionStatus
 from engine.core.events import Alert, AlertState, BreakerState, Desired, Event, EventKind, Health, Level, TraderState
 from engine.core.lifecycle import OPEN_SIGNALS
+from engine.core.text import counted
 from tui.accounts import account_section, settings_section
 from tui.formatting import (
     NOTHING,
@@ -217,7 +218,7 @@ def readiness_sections(status: ExecutionStatus, now: datetime, unheard: str = ""
 
 
 def _gates(count: int) -> str:
-    return "1 gate" if count == 1 else f"{count} gates"
+    return counted(count, "gate")
 
 
 def _check(check: Check) -> Row:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from textual.notifications import Notification
 
 from engine.core.events import Alert, AlertState, Severity
+from engine.core.text import counted
 from tui.formatting import foreign
 
 WINDOW: Final = timedelta(minutes=1)
@@ -55,7 +56,7 @@ class Patience:
         self._waiting.clear()
         self._dropped = 0
         if dropped:
-            more = "1 message more" if dropped == 1 else f"{dropped} messages more"
+            more = counted(dropped, "message more", "messages more")
             waiting.insert(
                 0, Notification(f"{more} came while you were asked; f4 lists the alerts", severity="warning")
             )
@@ -102,7 +103,7 @@ class Herald:
             news.append(News(foreign(alert.text), alert.severity))
         if self._held_back and len(self._told) < self._volume.toasts_per_minute:
             self._told.append(now)
-            more = "1 more alert was raised" if self._held_back == 1 else f"{self._held_back} more alerts were raised"
+            more = counted(self._held_back, "more alert was raised", "more alerts were raised")
             news.append(News(f"{more}; f4 lists all", Severity.WARNING))
             self._held_back = 0
         return news

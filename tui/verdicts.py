@@ -11,6 +11,7 @@ from engine.core.board import Story
 from engine.core.events import Event, EventKind
 from engine.core.lifecycle import LIVE_ATTEMPTS, AttemptState, SignalState
 from engine.core.order import Attempt
+from engine.core.text import counted
 from engine.core.values import Side
 from tui.formatting import clock_time, decimal, duration
 from tui.sections import mappings, price, said
@@ -267,7 +268,7 @@ def _needs_review(story: Story) -> Why:
 
 
 def _lookups(count: int) -> str:
-    return "1 lookup" if count == 1 else f"{count} lookups"
+    return counted(count, "lookup")
 
 
 # What is not yet settled is told by the time; what is settled, and what waits for a person, stays as it is.

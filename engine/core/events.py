@@ -213,7 +213,7 @@ class TraderState:
     breaker_fact: str = ""
     quarantined: bool = False
     proof_broken: bool = False  # the quarantine is for an order that should not be: only an operator lifts it
-    in_flight: int = 0  # live orders: sent and not answered, open, unknown, or in review
+    in_flight: int = 0  # live orders as the store counts them; of an engine's own states, those whose answer is awaited
     latency_p50: float | None = None
     latency_p95: float | None = None
     attempts: int = 0

@@ -217,7 +217,7 @@ def _trader(facts: ReadinessFacts, trader: TraderState) -> Check:
     if not _is_ready(facts, trader):
         fact = "outcomes left open by the engine before are being looked up"
         return Check(gate, ok=False, fact=fact, remedy="wait: it takes some seconds", decides=False)
-    live = counted(trader.in_flight, "live order", "live orders")
+    live = counted(trader.in_flight, "live order")
     fact = f"{trader.exchange}, {trader.health}, {live}, {trader.successes} of {trader.attempts} attempts succeeded"
     return Check(gate, ok=True, fact=fact, decides=False)
 

@@ -45,6 +45,6 @@ def figure(value: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) if value else "0"
 
 
-def counted(count: int, one: str, several: str) -> str:
-    """Return a count and its words in the right number: "1 signal waits", "2 signals wait"."""
-    return f"{count} {one if count == 1 else several}"
+def counted(count: int, one: str, several: str = "") -> str:
+    """Return a count and its words in the right number: "1 signal waits", "2 signals wait". Without `several` an s is added."""
+    return f"{count} {one if count == 1 else several or one + 's'}"

@@ -88,3 +88,4 @@ def test_one_is_one_and_all_else_is_several() -> None:
         "1 signal waits",
         "2 signals wait",
     ]
+    assert [counted(n, "signal") for n in (1, 2)] == ["1 signal", "2 signals"]

@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from engine.clock import Clock
 from engine.core.events import Event
+from engine.core.text import counted
 from tui.bridge import Bridge
 from tui.charts import sparkline
 from tui.filters import LEVEL_CHOICES
@@ -104,7 +105,7 @@ class ErrorKindsScreen(ListScreen):
         return [kind_entry(kind, now) for kind in kinds]
 
     def counts(self) -> list[Cell]:
-        kinds = "1 kind" if len(self._kinds) == 1 else f"{len(self._kinds)} kinds"
+        kinds = counted(len(self._kinds), "kind")
         return [Cell(kinds, "bold"), Cell(f"  of the newest {self._counted} errors", "$muted")]
 
     def thing(self, key: str) -> ErrorKind | None:

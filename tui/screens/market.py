@@ -18,9 +18,9 @@ from textual.widgets import Static
 from engine.clock import Clock
 from engine.core.events import Signal
 from engine.core.order import PlacedFill
+from engine.core.text import counted
 from engine.core.values import Candle
 from tui.bridge import Bridge, signals_of
-from tui.bulk import counted
 from tui.candles import AXIS, Drawing, Frame, bars_of, draw, frame_until
 from tui.filters import SIGNAL_CHOICES
 from tui.formatting import clock_time, foreign

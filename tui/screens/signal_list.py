@@ -12,8 +12,9 @@ from textual.screen import Screen
 from engine.clock import Clock
 from engine.core.board import LastTry, SignalRow
 from engine.core.events import Signal
+from engine.core.text import counted
 from tui.bridge import Bridge, newest_signals
-from tui.bulk import counted, plan_cancel, plan_retry
+from tui.bulk import plan_cancel, plan_retry
 from tui.filters import SIGNAL_CHOICES, states_in
 from tui.panels.base import ACTS, Entry, Scene
 from tui.panels.queue import Drawn, QueuePanel, draw_queue
