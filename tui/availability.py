@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from engine.core.events import BreakerState, Desired, Event, Health, TraderState
+from engine.core.text import counted
 from tui.sections import Row, Section
 from tui.widgets.cells import Cell
 
@@ -107,8 +108,8 @@ def _in_words(told: Sequence[Standing]) -> str:
     took = sum(standing.takes for standing in watched)
     if len(watched) == len(told):
         return f"took orders in {took} of {len(told)} minutes"
-    minutes = "minute" if len(watched) == 1 else "minutes"
-    return f"took orders in {took} of {len(watched)} watched {minutes}, {len(told) - len(watched)} not watched"
+    minutes = counted(len(watched), "watched minute")
+    return f"took orders in {took} of {minutes}, {len(told) - len(watched)} not watched"
 
 
 def _facet(event: Event) -> str:

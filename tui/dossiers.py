@@ -196,8 +196,8 @@ def readiness_sections(status: ExecutionStatus, now: datetime, unheard: str = ""
         word, tone = "NOT READY", "$error"
         says = "says" if len(deciding) == 1 else "say"
         others = len(refused) - len(deciding)
-        beside = f", and {others} more, which alone {'stops' if others == 1 else 'stop'} nothing" if others else ""
-        told = f"{len(deciding)} of {_gates(len(status.checks))} {says} no{beside}. The first one: {deciding[0].gate}, {deciding[0].fact}."
+        alone = f", and {others} more, which alone {'stops' if others == 1 else 'stop'} nothing" if others else ""
+        told = f"{len(deciding)} of {_gates(len(status.checks))} {says} no{alone}. The first one: {deciding[0].gate}, {deciding[0].fact}."
     lead = [row("", told, wide=True)]
     remedy = START_ONE if unheard else deciding[0].remedy if deciding else ""
     if remedy:
